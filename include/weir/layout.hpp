@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/// The wire format: where every shared word lies. The one source of these numbers.
+///
+/// Every primitive begins with a header of constants, written by format() and never again:
+///
+///   byte   0        4         8      12      16           20         24            28
+///          +--------+---------+------+-------+------------+----------+-------------+--------+
+///          | magic  | version | kind | flags | total_size | capacity | data_offset | stride |
+///          +--------+---------+------+-------+------------+----------+-------------+--------+
+///          32          36           40         44              48 … 127
+///          +-----------+------------+----------+---------------+--------------+
+///          | alignment | max_record | type_tag | wake_protocol | zero         |
+///          +-----------+------------+----------+---------------+--------------+
+///
+/// All words are little-endian u32, naturally aligned, and only ever touched as whole 32-bit words.
+/// No pointer, no size_t, no bool: a 32-bit process, a 64-bit process and JavaScript read the same bytes.
+#pragma once
+
+#include <weir/cache_line.hpp>
+
+#include <bit>
+#include <cstdint>
+
+namespace weir {
+
+static_assert(std::endian::native == std::endian::little,
+              "the wire format is little-endian; this port would have to swap every shared word");
+
+/// Changes when bytes laid out by an older version can no longer be attached to.
+inline constexpr std::uint32_t wire_format_version = 1;
+
+/// What a publication does about a peer that may be asleep. Fixed by format(), kept in the header.
+enum class wake_protocol : std::uint32_t {
+  none,        ///< nobody may sleep on this ring
+  at_flush,    ///< sleepers are woken by flush(), close() and a full ring, not by each publication
+  fenced,      ///< each publication pays for a full fence
+  asymmetric,  ///< the sleeper pays for the fence (detail/fence.hpp)
+};
+
+namespace layout {
+
+/// The bytes 'W' 'E' 'I' 'R'. Stored last by format(), so that a half-made header is no header.
+inline constexpr std::uint32_t magic_value = 0x52494557;
+
+/// What lies in the span. Numbers are never reused.
+enum class kind : std::uint32_t {
+  spsc_bytes = 1,
+  spsc_slots = 2,
+};
+
+/// Flag bits of the header. A bit that is not named here is refused by attach().
+inline constexpr std::uint32_t flag_process_shared = 1U << 0;
+inline constexpr std::uint32_t known_flags = flag_process_shared;
+
+inline constexpr std::uint32_t magic = 0;
+inline constexpr std::uint32_t version = 4;
+inline constexpr std::uint32_t kind_word = 8;
+inline constexpr std::uint32_t flags = 12;
+/// Bytes from the span's first to the primitive's last.
+inline constexpr std::uint32_t total_size = 16;
+/// Bytes (byte rings) or slots (typed rings); a power of two.
+inline constexpr std::uint32_t capacity = 20;
+inline constexpr std::uint32_t data_offset = 24;
+/// Bytes from one slot to the next; 0 in byte rings.
+inline constexpr std::uint32_t stride = 28;
+/// Alignment of a payload, in bytes.
+inline constexpr std::uint32_t alignment = 32;
+/// The largest payload of one record, in bytes.
+inline constexpr std::uint32_t max_record = 36;
+/// The application's own number for what the records mean.
+inline constexpr std::uint32_t type_tag = 40;
+inline constexpr std::uint32_t wake_protocol_word = 44;
+inline constexpr std::uint32_t header_size = 128;
+
+/// The largest total_size: data of 2^31 bytes behind the control block.
+inline constexpr std::uint64_t max_total_size = 0x8000'0000ULL + 1024;
+
+/// The control block of spsc_ring, after the header. One line per writer; what both sides write seldom
+/// and read often has lines of its own.
+namespace spsc {
+
+inline constexpr std::uint32_t span = static_cast<std::uint32_t>(false_sharing_span);
+
+// The producer's line.
+inline constexpr std::uint32_t producer_line = header_size;
+/// Position up to which everything is published, refreshed once per event: a hint, never the truth.
+/// Exact while nobody holds the role. Written by the producer; read by the consumer, to prefetch.
+inline constexpr std::uint32_t write_position = producer_line;
+inline constexpr std::uint32_t producer_owner = producer_line + 4;
+inline constexpr std::uint32_t producer_start = producer_line + 8;
+inline constexpr std::uint32_t producer_statistics = producer_line + 16;
+
+// The consumer's line.
+inline constexpr std::uint32_t consumer_line = producer_line + span;
+/// Position below which everything may be overwritten. Written by the consumer, read by the producer.
+inline constexpr std::uint32_t read_position = consumer_line;
+inline constexpr std::uint32_t consumer_owner = consumer_line + 4;
+inline constexpr std::uint32_t consumer_start = consumer_line + 8;
+inline constexpr std::uint32_t consumer_statistics = consumer_line + 16;
+
+/// Park word of the consumer, which waits for records (wait.hpp).
+inline constexpr std::uint32_t data_park = consumer_line + span;
+/// Park word of the producer, which waits for space.
+inline constexpr std::uint32_t space_park = data_park + span;
+/// Bits closed_by_producer and closed_by_consumer; set once.
+inline constexpr std::uint32_t closed = space_park + span;
+inline constexpr std::uint32_t data = closed + span;
+
+inline constexpr std::uint32_t closed_by_producer = 1U << 0;
+inline constexpr std::uint32_t closed_by_consumer = 1U << 1;
+
+}  // namespace spsc
+}  // namespace layout
+}  // namespace weir

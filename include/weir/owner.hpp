@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/// Who holds a thing that only one may hold, and is that holder alive?
+///
+/// Memory       two words:   owner  id of the holder (22 bits; 0: nobody) | epoch (10 bits)
+///                           start  when the holder started (22 bits)     | the same epoch
+///              Taking is one compare-exchange of `owner`, so a taker can die anywhere and never leaves
+///              the thing half taken. `start` follows; while its epoch differs from the owner's, the
+///              start is unknown and the id alone decides.
+/// Edges        O6 -> O1, O2, O5  what the last holder did before it let go    O3 -> O4  its start
+/// Progress     wait-free; liveness asks the operating system.
+/// Wrap, ABA    a take-over goes wrong only if, between the proof of death and the exchange, exactly
+///              1024 k other takings end with the same id alive again.
+/// Not for      telling threads of one process apart: a thread that ends without dropping its handle
+///              counts as alive as long as its process runs.
+#pragma once
+
+#include <weir/memory.hpp>
+#include <weir/status.hpp>
+
+#include <cstdint>
+
+namespace weir {
+
+enum class owner_state : std::uint32_t {
+  free,   ///< nobody holds it
+  alive,  ///< held, and the holder may still run
+  dead,   ///< held by somebody who can never run again
+};
+
+namespace detail {
+
+inline constexpr std::uint32_t epoch_bits = 32 - owner_id_bits;
+inline constexpr std::uint32_t epoch_mask = (1U << epoch_bits) - 1;
+
+template <class Memory>
+class owner_entry {
+ public:
+  owner_entry() = default;
+  owner_entry(std::uint32_t* owner, std::uint32_t* start) noexcept : owner_{owner}, start_{start} {}
+
+  /// Takes what is free, or what a dead holder left behind.
+  /// Returns  the epoch's word, to give back to drop(); busy: held by the living, or lost a race.
+  [[nodiscard]] auto take() noexcept -> result<std::uint32_t> {
+    // [O1] acquire <- [O2] [O6].
+    auto seen = Memory::load(owner_, std::memory_order_acquire);
+    if (state_of(seen) == owner_state::alive) return status::busy;
+    const auto self = Memory::self();
+    const auto mine = self << epoch_bits | ((seen + 1) & epoch_mask);
+    // [O2] acq_rel -> [O1] [O5] <- [O6]: who holds it; all that the last holder did.
+    if (!Memory::compare_exchange(owner_, seen, mine, std::memory_order_acq_rel,
+                                  // relaxed: failed CAS, nothing read
+                                  std::memory_order_relaxed)) {
+      return status::busy;
+    }
+    // [O3] release -> [O4]: the start belongs to the epoch beside it.
+    Memory::store(start_, Memory::start_of(self) << epoch_bits | (mine & epoch_mask),
+                  std::memory_order_release);
+    return mine;
+  }
+
+  /// Lets go, unless this process never took it (a fork's copy of a handle is dead).
+  void drop(std::uint32_t mine) noexcept {
+    if (mine >> epoch_bits != Memory::self()) return;
+    // [O6] release -> [O1] [O2] [O5]: all that this holder did.
+    static_cast<void>(Memory::compare_exchange(owner_, mine, mine & epoch_mask,
+                                               std::memory_order_release,
+                                               // relaxed: failed CAS, nothing read
+                                               std::memory_order_relaxed));
+  }
+
+  /// Stays  dead, for good. Free and alive may change at once.
+  [[nodiscard]] auto state() const noexcept -> owner_state {
+    // [O5] acquire <- [O2] [O6].
+    return state_of(Memory::load(owner_, std::memory_order_acquire));
+  }
+
+ private:
+  [[nodiscard]] auto state_of(std::uint32_t owner) const noexcept -> owner_state {
+    const auto id = owner >> epoch_bits;
+    if (id == 0) return owner_state::free;
+    // [O4] acquire <- [O3].
+    const auto start = Memory::load(start_, std::memory_order_acquire);
+    const bool known = (start & epoch_mask) == (owner & epoch_mask);
+    return Memory::alive(id, known ? start >> epoch_bits : 0) ? owner_state::alive
+                                                              : owner_state::dead;
+  }
+
+  std::uint32_t* owner_ = nullptr;
+  std::uint32_t* start_ = nullptr;
+};
+
+}  // namespace detail
+}  // namespace weir
