@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+/// The consumer of a byte ring.
+#pragma once
+
+#include <weir/detail/spsc_byte_reader.hpp>
+#include <weir/detail/spsc_consumer_core.hpp>
+#include <weir/record.hpp>
+#include <weir/status.hpp>
+#include <weir/wait.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace weir {
+
+/// The oldest record of a byte ring, where it lies. Move-only; without release() it stays the oldest.
+/// Needs  its consumer outlives it and stays where it is; nothing else is read meanwhile.
+template <class Core>
+class byte_record {
+ public:
+  byte_record(Core& core, const record_view& view, std::uint32_t frame) noexcept
+      : core_{&core}, view_{view}, frame_{frame} {}
+  byte_record(Core& core, status why) noexcept : core_{&core}, view_{{}, 0, 0}, status_{why} {}
+  byte_record(byte_record&& other) noexcept
+      : core_{other.core_},
+        view_{other.view_},
+        frame_{other.frame_},
+        status_{std::exchange(other.status_, status::stale)} {}
+  auto operator=(byte_record&&) -> byte_record& = delete;
+
+  [[nodiscard]] explicit operator bool() const noexcept { return status_ == status::ok; }
+  /// ok; why there is no record; stale once it is released or moved from.
+  [[nodiscard]] auto status() const noexcept -> weir::status { return status_; }
+
+  /// 8-aligned, inside the ring. A hostile producer can still change them: copy before you trust.
+  [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> { return view_.bytes; }
+  [[nodiscard]] auto type() const noexcept -> std::uint32_t { return view_.type; }
+  [[nodiscard]] auto sequence() const noexcept -> std::uint32_t { return view_.sequence; }
+
+  /// Done with the bytes: moves on to the next record. Released twice, it does nothing.
+  void release() noexcept {
+    if (!*this) return;
+    core_->reader().skip(frame_);
+    core_->count(1);
+    core_->release_if_awaited();
+    status_ = status::stale;
+  }
+
+ private:
+  Core* core_;
+  record_view view_;
+  std::uint32_t frame_ = 0;
+  weir::status status_ = status::ok;
+};
+
+/// What try_read() did.
+struct read_result {
+  status outcome;          ///< ok, empty, closed, corrupt; too_large: the record stays
+  std::uint32_t size = 0;  ///< of the record, in bytes; with too_large what the buffer must hold
+  std::uint32_t type = 0;
+};
+
+/// Reads records in the order in which they were written. One per ring; move-only.
+///
+/// Thread  one at a time; hand it over only through something that synchronizes.
+/// Space that was read goes back to the producer by the eighth of the ring, when the producer waits for
+/// it, and at the latest when a call finds the ring empty. Before turning away from a ring that is not empty, call flush().
+template <class Memory, class Statistics, wait_policy Wait>
+class spsc_byte_consumer {
+  using core = detail::spsc_consumer_core<Memory, Statistics, detail::spsc_byte_reader<Memory>>;
+
+ public:
+  using peeked_type = byte_record<core>;
+
+  explicit spsc_byte_consumer(core state) noexcept : core_{std::move(state)} {}
+
+  /// The oldest record, in place.
+  ///
+  /// Returns  a record, or empty, closed (and nothing is left), corrupt, for good.
+  /// Thread   consumer.   Progress  wait-free.
+  [[nodiscard]] auto try_peek() noexcept -> peeked_type {
+    record_view view{{}, 0, 0};
+    std::uint32_t frame = 0;
+    const auto outcome = core_.read([&] { return core_.reader().peek(view, frame); });
+    if (outcome != status::ok) return {core_, outcome};
+    return {core_, view, frame};
+  }
+
+  /// Copies the oldest record out and releases it. What is copied can no longer be changed by anybody.
+  [[nodiscard]] auto try_read(std::span<std::byte> out) noexcept -> read_result {
+    auto record = try_peek();
+    if (!record) return {record.status()};
+    const auto size = static_cast<std::uint32_t>(record.bytes().size());
+    if (size > out.size()) return {status::too_large, size, record.type()};
+    Memory::copy_out(out.data(), record.bytes().data(), size);
+    const auto type = record.type();
+    record.release();
+    return {status::ok, size, type};
+  }
+
+  /// Shows every record that is there, in order, to `read(const record_view&)`, and lets go of them.
+  /// At most `limit` records and one lap of the ring, so that a fast producer cannot hold it here.
+  ///
+  /// Thread   consumer; `read` must not use this consumer.   Progress  wait-free but for `read`.
+  template <class Read>
+  [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read,
+                                                      std::uint32_t limit = no_limit) noexcept
+      -> drained {
+    std::uint32_t total = 0;
+    const auto outcome = core_.read([&] {
+      std::uint32_t shown = 0;
+      const auto ended = core_.reader().template drain<Wait::linger>(read, limit - total, shown);
+      total += shown;
+      core_.count(shown);
+      return ended;
+    });
+    core_.let_go();
+    return {outcome, total};
+  }
+
+  /// Waits until there is something to read, as the policy says.
+  ///
+  /// Returns  ok; closed; corrupt; timed_out; stopped; empty (poll); would_block (inline mode);
+  ///          peer_dead: the ring is shared by processes, empty, and the producer died.
+  /// Thread   consumer.
+  [[nodiscard]] auto wait(deadline until = no_deadline, const stop_word* stop = nullptr) noexcept
+      -> status {
+    return core_.template await_record<Wait>([this] { return try_peek().status(); }, until, stop);
+  }
+
+  /// The record that a descriptor names, past everything before it.
+  ///
+  /// Returns  the record; stale: it was read already; empty: not published yet; corrupt: there is no such
+  ///          record. Unless it is found, nothing is skipped.
+  [[nodiscard]] auto redeem(const descriptor& named) noexcept -> peeked_type {
+    auto& reader = core_.reader();
+    const auto target = named.sequence * record::alignment;
+    const auto offset = layout::spsc::data + reader.area().offset_of(target) + record::header_size;
+    if (offset != named.offset) return {core_, status::corrupt};
+    if (const auto outcome = reader.find(target, named.size); outcome != status::ok) {
+      return {core_, outcome};
+    }
+    reader.seek(target);
+    return try_peek();
+  }
+
+  /// Position of the next record, for a message to the producer (acknowledge). Lets go of what was read.
+  [[nodiscard]] auto read_position() noexcept -> std::uint32_t {
+    core_.flush();
+    return core_.reader().position();
+  }
+
+  /// Lets go of everything that was read, and wakes a producer that waits for space.
+  void flush() noexcept { core_.flush(); }
+
+  /// Ends the stream from this side: the producer's claims get `closed`.
+  void close() noexcept { core_.close(); }
+
+  [[nodiscard]] auto capacity() const noexcept -> std::uint32_t {
+    return core_.reader().area().capacity;
+  }
+  [[nodiscard]] auto max_record() const noexcept -> std::uint32_t {
+    return core_.reader().area().max_record;
+  }
+
+ private:
+  core core_;
+};
+
+}  // namespace weir

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+/// The producer of a byte ring, and its claims.
+#pragma once
+
+#include <weir/backpressure.hpp>
+#include <weir/detail/spsc_byte_writer.hpp>
+#include <weir/detail/spsc_producer_core.hpp>
+#include <weir/record.hpp>
+#include <weir/status.hpp>
+#include <weir/wait.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace weir {
+
+/// Contiguous bytes inside the ring, reserved for one record. Move-only; destruction aborts.
+/// Needs  its producer outlives it and stays where it is.
+template <class Core>
+class byte_claim {
+ public:
+  byte_claim(Core& core, std::uint32_t size) noexcept : core_{&core}, size_{size} {
+    core.open_claim();
+  }
+  byte_claim(Core& core, status why) noexcept : core_{&core}, status_{why} {}
+  byte_claim(byte_claim&& other) noexcept
+      : core_{other.core_},
+        size_{std::exchange(other.size_, 0)},
+        status_{std::exchange(other.status_, status::stale)} {}
+  auto operator=(byte_claim&&) -> byte_claim& = delete;
+  ~byte_claim() {
+    if (*this) core_->end_claim();
+  }
+
+  /// True while the bytes may be written.
+  [[nodiscard]] explicit operator bool() const noexcept { return status_ == status::ok; }
+  /// ok; why there is no claim; stale once it is committed or moved from.
+  [[nodiscard]] auto status() const noexcept -> weir::status { return status_; }
+
+  /// 8-aligned. Empty unless the claim holds.
+  [[nodiscard]] auto bytes() const noexcept -> std::span<std::byte> {
+    return *this ? std::span{core_->writer().payload(), size_} : std::span<std::byte>{};
+  }
+
+  /// The largest record that would have fitted, as this side last saw it: the remedy for `full`.
+  [[nodiscard]] auto free_bytes() const noexcept -> std::uint32_t {
+    return core_->writer().free_bytes();
+  }
+
+  /// Gives up the end of the claim. Returns  ok; too_large: a claim does not grow; stale.
+  [[nodiscard]] auto shrink(std::uint32_t size) noexcept -> weir::status {
+    if (!*this) return status_;
+    if (size > size_) return status::too_large;
+    size_ = size;
+    return status::ok;
+  }
+
+  /// Publishes the record: the consumer sees all of it or nothing. A type of record_type::reserved or
+  /// more is `unsupported`, and the claim stays open.
+  /// Thread  producer.   Progress  wait-free.
+  auto commit(std::uint32_t type = 0) noexcept -> committed { return finish<true>(type); }
+
+  /// Ends the record, and leaves its publication to flush(), the next commit, a full ring or the end of
+  /// the role. Several records, one publication.
+  auto commit_later(std::uint32_t type = 0) noexcept -> committed { return finish<false>(type); }
+
+ private:
+  template <bool Publish>
+  [[gnu::always_inline]] inline auto finish(std::uint32_t type) noexcept -> committed {
+    if (!*this) return {status_, {}};
+    if (type >= record_type::reserved) return {status::unsupported, {}};
+    const auto& writer = core_->writer();
+    const auto position = writer.position();
+    const auto offset =
+        layout::spsc::data + writer.area().offset_of(position) + record::header_size;
+    if constexpr (Publish) {
+      core_->publish(size_, type);
+    } else {
+      core_->withhold(size_, type);
+    }
+    core_->end_claim();
+    status_ = status::stale;
+    return {status::ok, {offset, size_, position / record::alignment}};
+  }
+
+  Core* core_;
+  std::uint32_t size_ = 0;
+  weir::status status_ = status::ok;
+};
+
+/// Writes records of any length up to max_record(). One per ring; move-only.
+///
+/// Thread  one at a time; hand it over only through something that synchronizes.
+/// Closing by the consumer is noticed at the next event (capacity / 8, at most 1 KiB later), when the
+/// ring is full, and while waiting.
+template <class Memory, class Statistics, backpressure_policy Backpressure>
+class spsc_byte_producer {
+  using core = detail::spsc_producer_core<Memory, Statistics, detail::spsc_byte_writer<Memory>>;
+
+ public:
+  using claim_type = byte_claim<core>;
+
+  spsc_byte_producer(core state, const Backpressure& policy) noexcept
+      : core_{std::move(state)}, gate_{policy} {}
+
+  /// Reserves `size` contiguous bytes for one record.
+  ///
+  /// Returns  a claim, or full (with the bytes that would fit), too_large, closed, corrupt; busy while
+  ///          another claim is open.
+  /// Effect   none visible to the consumer until commit(); destruction aborts.
+  /// Thread   producer.   Progress  wait-free.   Cost  one comparison; once per event, two shared loads.
+  /// Stays    "full" may stop being true at once; a granted claim cannot be revoked.
+  [[nodiscard, gnu::always_inline]] inline auto try_claim(std::uint32_t size) noexcept
+      -> claim_type {
+    if (const auto outcome = admit(size); outcome != status::ok) return {core_, outcome};
+    return {core_, size};
+  }
+
+  /// As try_claim, and waits for room as the policy says.
+  /// Returns  also timed_out, stopped, peer_dead (ring shared by processes), would_block (inline mode).
+  [[nodiscard]] auto claim(std::uint32_t size, deadline until = no_deadline,
+                           const stop_word* stop = nullptr) noexcept -> claim_type
+    requires(Backpressure::waits)
+  {
+    auto outcome = admit(size);
+    if (outcome == status::full) {
+      outcome = core_.template await_room<typename Backpressure::wait_type>(size, until, stop);
+    }
+    if (outcome != status::ok) return {core_, outcome};
+    return {core_, size};
+  }
+
+  /// Copies one record in and publishes it. Returns  as try_claim, and unsupported for a reserved type.
+  [[nodiscard, gnu::always_inline]] inline auto try_write(std::span<const std::byte> bytes,
+                                                          std::uint32_t type = 0) noexcept
+      -> status {
+    if (bytes.size() > max_record()) return status::too_large;
+    return fill(try_claim(static_cast<std::uint32_t>(bytes.size())), bytes, type);
+  }
+
+  /// As try_write, and waits for room as the policy says.
+  [[nodiscard]] auto write(std::span<const std::byte> bytes, std::uint32_t type = 0,
+                           deadline until = no_deadline, const stop_word* stop = nullptr) noexcept
+      -> status
+    requires(Backpressure::waits)
+  {
+    if (bytes.size() > max_record()) return status::too_large;
+    return fill(claim(static_cast<std::uint32_t>(bytes.size()), until, stop), bytes, type);
+  }
+
+  /// Publishes what commit_later() withheld and wakes a sleeping consumer.
+  /// Thread  producer.   Progress  wait-free.
+  void flush() noexcept { core_.flush(); }
+
+  /// Flushes and ends the stream: the consumer drains what is there and then sees `closed`.
+  void close() noexcept { core_.close(); }
+
+  /// Takes the consumer's read position from a message instead of shared memory.
+  /// Returns  ok; corrupt, for good: not a position that the consumer can have.
+  [[nodiscard]] auto acknowledge(std::uint32_t read_position) noexcept -> status {
+    return core_.acknowledge(read_position);
+  }
+
+  /// The largest record that certainly fits now, as seen by the producer: it may be more.
+  [[nodiscard]] auto free_bytes() const noexcept -> std::uint32_t {
+    return core_.writer().free_bytes();
+  }
+  [[nodiscard]] auto capacity() const noexcept -> std::uint32_t {
+    return core_.writer().area().capacity;
+  }
+  [[nodiscard]] auto max_record() const noexcept -> std::uint32_t {
+    return core_.writer().area().max_record;
+  }
+  /// Records that drop_newest dropped since the ring was formatted; wraps.
+  [[nodiscard]] auto dropped() const noexcept -> std::uint32_t { return core_.dropped(); }
+
+  // What a backpressure gate needs. Not for callers.
+  [[nodiscard]] auto look_for_room(std::uint32_t& room) noexcept -> status {
+    return core_.look_for_room(room);
+  }
+  [[nodiscard]] auto room_for(std::uint32_t size) const noexcept -> std::uint32_t {
+    return static_cast<std::uint32_t>(record::frame_size(size));
+  }
+  void count_drop() noexcept { core_.count_drop(); }
+  [[nodiscard]] auto write_reserved(std::span<const std::byte> bytes, std::uint32_t type) noexcept
+      -> status {
+    const auto size = static_cast<std::uint32_t>(bytes.size());
+    if (const auto outcome = core_.reserve(size); outcome != status::ok) return outcome;
+    Memory::copy_in(core_.writer().payload(), bytes.data(), bytes.size());
+    core_.publish(size, type);
+    return status::ok;
+  }
+
+ private:
+  [[nodiscard, gnu::always_inline]] inline auto admit(std::uint32_t size) noexcept -> status {
+    if (const auto outcome = gate_.admit(*this, size); outcome != status::ok) return outcome;
+    const auto outcome = core_.reserve(size);
+    if (outcome == status::full) [[unlikely]] {
+      core_.count_full();
+      gate_.refused(*this);
+    }
+    return outcome;
+  }
+
+  [[nodiscard, gnu::always_inline]] inline auto fill(claim_type claim,
+                                                     std::span<const std::byte> bytes,
+                                                     std::uint32_t type) noexcept -> status {
+    if (!claim) return claim.status();
+    Memory::copy_in(claim.bytes().data(), bytes.data(), bytes.size());
+    return claim.commit(type).outcome;
+  }
+
+  core core_;
+  [[no_unique_address]] typename Backpressure::gate gate_;
+};
+
+}  // namespace weir

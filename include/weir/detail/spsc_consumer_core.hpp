@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+/// The consuming role, whatever its records are: leaving it, waiting, closing, counting.
+#pragma once
+
+#include <weir/detail/spsc_control.hpp>
+#include <weir/detail/spsc_producer_core.hpp>
+#include <weir/stats.hpp>
+#include <weir/status.hpp>
+#include <weir/wait.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+namespace weir {
+
+/// No limit but the library's own: one lap of the ring per call.
+inline constexpr std::uint32_t no_limit = std::numeric_limits<std::uint32_t>::max();
+
+/// What a drain did.
+struct drained {
+  status outcome;         ///< why it ended: ok (the limit, or one lap), empty, closed, corrupt
+  std::uint32_t records;  ///< shown
+};
+
+namespace detail {
+
+template <class Memory, class Statistics, class Reader>
+class spsc_consumer_core {
+ public:
+  spsc_consumer_core(const spsc_control<Memory>& control, held_role<Memory> role) noexcept
+      : control_{control}, reader_{control}, role_{std::move(role)} {}
+
+  spsc_consumer_core(spsc_consumer_core&&) noexcept = default;
+  auto operator=(spsc_consumer_core&&) -> spsc_consumer_core& = delete;
+  ~spsc_consumer_core() {
+    if (role_ && resumed_) flush();
+  }
+
+  /// Second half of taking the role. Returns  ok; corrupt.
+  [[nodiscard]] auto resume() noexcept -> status {
+    counters_ = load_statistics<Memory, consumer_statistics>(statistics_words());
+    const auto outcome = reader_.resume();
+    bytes_before_ = counters_.bytes - reader_.position();
+    resumed_ = outcome == status::ok;
+    return outcome;
+  }
+
+  [[nodiscard]] auto reader() noexcept -> Reader& { return reader_; }
+  [[nodiscard]] auto reader() const noexcept -> const Reader& { return reader_; }
+
+  void count(std::uint32_t records) noexcept {
+    if constexpr (Statistics::enabled) counters_.records += records;
+  }
+
+  /// Runs `attempt` (-> ok, empty, corrupt); where it finds nothing, lets go of all space and, if the
+  /// producer has closed, tries once more: whatever it published before it closed is visible then.
+  template <class Attempt>
+  [[nodiscard, gnu::always_inline]] inline auto read(Attempt&& attempt) noexcept -> status {
+    for (bool last = closed_;; last = true) {
+      const auto outcome = attempt();
+      if (outcome != status::empty) [[likely]]
+        return outcome;
+      let_go();
+      if (last) return status::closed;
+      if ((control_.load_closed() & layout::spsc::closed_by_producer) == 0) return status::empty;
+    }
+  }
+
+  /// Lets go of what was read if the producer waits for it: it may need less than an eighth of the ring.
+  [[gnu::always_inline]] inline void release_if_awaited() noexcept {
+    if (reader_.space_is_awaited()) [[unlikely]]
+      reader_.release();
+  }
+
+  /// Lets go of everything that was read; refreshes the statistics where that was news.
+  void let_go() noexcept {
+    if (reader_.release()) store_counters();
+  }
+
+  /// Lets go of everything that was read, and refreshes the statistics in any case.
+  void flush() noexcept {
+    reader_.release();
+    store_counters();
+  }
+
+  /// Ends the stream from this side: the producer's claims get `closed`. What is still in the ring can
+  /// be read.
+  void close() noexcept {
+    flush();
+    control_.close(layout::spsc::closed_by_consumer);
+    closed_ = true;
+    control_.space_bell().ring();
+  }
+
+  /// Waits until `look` (-> ok, empty, closed, corrupt) finds something.
+  template <wait_policy Wait, class Look>
+  [[nodiscard]] auto await_record(Look look, deadline until, const stop_word* stop) noexcept
+      -> status {
+    struct condition {
+      spsc_consumer_core& core;
+      Look& find;
+      auto look() noexcept -> status { return find(); }
+      auto peer() noexcept -> status {
+        return peer_status(core.control_, core.control_.producer_entry());
+      }
+    } record{*this, look};
+    auto bell = control_.data_bell();
+    wait_counters counters;
+    const auto outcome =
+        await<Wait>(wait_request<Memory, condition>{bell, record, until, stop, counters});
+    counters_.waits += counters.waits;
+    counters_.late_wakes += counters.late_wakes;
+    if (counters.waits != 0) store_counters();
+    return outcome;
+  }
+
+ private:
+  [[nodiscard]] auto statistics_words() const noexcept -> std::uint32_t* {
+    return control_.word(layout::spsc::consumer_statistics);
+  }
+
+  void store_counters() noexcept {
+    if constexpr (Statistics::enabled) {
+      counters_.bytes = bytes_before_ + reader_.position();
+      store_statistics<Memory>(statistics_words(), counters_);
+    }
+  }
+
+  spsc_control<Memory> control_;
+  Reader reader_;
+  bool resumed_ = false;
+  bool closed_ = false;
+  consumer_statistics counters_;
+  std::uint32_t bytes_before_ = 0;
+  held_role<Memory> role_;
+};
+
+}  // namespace detail
+}  // namespace weir

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+/// The producing role, whatever its records are: taking and leaving it, publishing, waking, waiting.
+#pragma once
+
+#include <weir/detail/spsc_control.hpp>
+#include <weir/record.hpp>
+#include <weir/stats.hpp>
+#include <weir/status.hpp>
+#include <weir/wait.hpp>
+
+#include <cstdint>
+#include <utility>
+
+namespace weir {
+
+/// What a commit did.
+struct committed {
+  status outcome = status::stale;
+  descriptor record;  ///< names the record to whoever gets it by another way
+};
+
+namespace detail {
+
+/// A role that is held; lets go when destroyed. Moved from, it holds nothing.
+template <class Memory>
+class held_role {
+ public:
+  held_role(const owner_entry<Memory>& entry, std::uint32_t token) noexcept
+      : entry_{entry}, token_{token} {}
+  held_role(held_role&& other) noexcept
+      : entry_{other.entry_}, token_{std::exchange(other.token_, 0)} {}
+  auto operator=(held_role&&) -> held_role& = delete;
+  ~held_role() {
+    if (token_ != 0) entry_.drop(token_);
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return token_ != 0; }
+
+ private:
+  owner_entry<Memory> entry_;
+  std::uint32_t token_;
+};
+
+template <class Memory, class Statistics, class Writer>
+class spsc_producer_core {
+ public:
+  spsc_producer_core(const spsc_control<Memory>& control, held_role<Memory> role) noexcept
+      : control_{control},
+        writer_{control},
+        data_bell_{control.data_bell()},
+        attention_{data_bell_.rings_each_time() ? attention_bell : 0U},
+        role_{std::move(role)} {}
+
+  spsc_producer_core(spsc_producer_core&&) noexcept = default;
+  auto operator=(spsc_producer_core&&) -> spsc_producer_core& = delete;
+  ~spsc_producer_core() {
+    if (role_ && resumed_) flush();
+  }
+
+  /// Second half of taking the role. Returns  ok; corrupt.
+  [[nodiscard]] auto resume() noexcept -> status {
+    counters_ = load_statistics<Memory, producer_statistics>(statistics_words());
+    if (const auto outcome = writer_.resume(); outcome != status::ok) return outcome;
+    bytes_before_ = counters_.bytes - writer_.position();
+    high_water_before_ = counters_.high_water;
+    resumed_ = true;
+    return status::ok;
+  }
+
+  /// Makes room for one record. Returns  ok, full, too_large, closed, corrupt, busy.
+  [[nodiscard, gnu::always_inline]] inline auto reserve(std::uint32_t size) noexcept -> status {
+    if (claimed_) [[unlikely]]
+      return status::busy;
+    if (writer_.fits(size)) [[likely]]
+      return status::ok;
+    return make_room(size);
+  }
+
+  void open_claim() noexcept { claimed_ = true; }
+  void end_claim() noexcept { claimed_ = false; }
+
+  /// Publishes one record. Arguments as the writer's. Needs  reserve() was ok.
+  template <class... Record>
+  [[gnu::always_inline]] inline void publish(Record... what) noexcept {
+    writer_.publish(what...);
+    if constexpr (Statistics::enabled) ++counters_.records;
+    if (attention_ != 0) attend();
+  }
+
+  /// Withholds one record until the next flush or publication.
+  template <class... Record>
+  void withhold(Record... what) noexcept {
+    writer_.withhold(what...);
+    if constexpr (Statistics::enabled) ++counters_.records;
+    attention_ |= attention_batch;
+  }
+
+  /// Publishes what is withheld, wakes a sleeping consumer, refreshes the hint and the statistics.
+  void flush() noexcept {
+    publish_batch();
+    control_.store_write_position(writer_.position());
+    if (control_.protocol() != wake_protocol::none) data_bell_.ring_if_awaited();
+    store_counters();
+  }
+
+  /// Flushes, then says that nothing more will come. The next claim gets `closed`.
+  void close() noexcept {
+    flush();
+    control_.close(layout::spsc::closed_by_producer);
+    end(status::closed);
+    data_bell_.ring();
+  }
+
+  [[nodiscard]] auto acknowledge(std::uint32_t read_position) noexcept -> status {
+    const auto outcome = writer_.accept(read_position);
+    if (outcome == status::corrupt) end(outcome);
+    return outcome;
+  }
+
+  /// Waits until a record of `size` bytes fits. Returns  ok, and the outcomes of reserve() and of waits.
+  template <wait_policy Wait>
+  [[nodiscard]] auto await_room(std::uint32_t size, deadline until, const stop_word* stop) noexcept
+      -> status {
+    struct condition {
+      spsc_producer_core& core;
+      std::uint32_t size;
+      auto look() noexcept -> status { return core.look_closer(size); }
+      auto peer() noexcept -> status {
+        return peer_status(core.control_, core.control_.consumer_entry());
+      }
+    } room{*this, size};
+    auto bell = control_.space_bell();
+    wait_counters counters;
+    const auto outcome =
+        await<Wait>(wait_request<Memory, condition>{bell, room, until, stop, counters});
+    counters_.waits += counters.waits;
+    counters_.late_wakes += counters.late_wakes;
+    return outcome;
+  }
+
+  /// A look at the consumer's position. Returns  ok, closed, corrupt; `room`: bytes (slots) free.
+  [[nodiscard]] auto look_for_room(std::uint32_t& room) noexcept -> status {
+    if (over_ != status::ok) return over_;
+    if (control_.load_closed() != 0) return status::closed;
+    const auto outcome = writer_.look();
+    if (outcome == status::corrupt) end(outcome);
+    room = writer_.room();
+    return outcome;
+  }
+
+  void count_drop() noexcept { ++counters_.drops; }
+  void count_full() noexcept { ++counters_.full; }
+  [[nodiscard]] auto dropped() const noexcept -> std::uint32_t { return counters_.drops; }
+  [[nodiscard]] auto writer() const noexcept -> const Writer& { return writer_; }
+  [[nodiscard]] auto control() const noexcept -> const spsc_control<Memory>& { return control_; }
+
+ private:
+  static constexpr std::uint32_t attention_bell = 1U << 0;
+  static constexpr std::uint32_t attention_batch = 1U << 1;
+
+  /// No claim succeeds any more: this side has closed, or has seen damage.
+  void end(status why) noexcept {
+    over_ = why;
+    writer_.stop();
+  }
+
+  [[nodiscard, gnu::noinline]] auto make_room(std::uint32_t size) noexcept -> status {
+    const auto outcome = look_closer(size);
+    if (outcome == status::full) {
+      flush();  // the consumer cannot make room for what it cannot see
+    } else {
+      store_counters();
+    }
+    return outcome;
+  }
+
+  [[nodiscard]] auto look_closer(std::uint32_t size) noexcept -> status {
+    if (over_ != status::ok) return over_;
+    const auto outcome = writer_.make_room(size);
+    if (outcome == status::corrupt) end(outcome);
+    return outcome;
+  }
+
+  /// What a publication owes besides its own store.
+  [[gnu::always_inline]] inline void attend() noexcept {
+    if ((attention_ & attention_batch) != 0) [[unlikely]]
+      publish_batch();
+    if ((attention_ & attention_bell) != 0) data_bell_.ring_if_awaited();
+  }
+
+  void publish_batch() noexcept {
+    writer_.publish_batch();
+    attention_ &= ~attention_batch;
+  }
+
+  [[nodiscard]] auto statistics_words() const noexcept -> std::uint32_t* {
+    return control_.word(layout::spsc::producer_statistics);
+  }
+
+  void store_counters() noexcept {
+    if constexpr (Statistics::enabled) {
+      counters_.bytes = bytes_before_ + writer_.position();
+      counters_.high_water = larger(high_water_before_, writer_.high_water());
+      store_statistics<Memory>(statistics_words(), counters_);
+    }
+  }
+
+  spsc_control<Memory> control_;
+  Writer writer_;
+  park_bell<Memory> data_bell_;
+  std::uint32_t attention_;
+  bool resumed_ = false;
+  bool claimed_ = false;
+  status over_ = status::ok;
+  producer_statistics counters_;
+  std::uint32_t bytes_before_ = 0;
+  std::uint32_t high_water_before_ = 0;
+  held_role<Memory> role_;
+};
+
+}  // namespace detail
+}  // namespace weir

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/// The consumer of a typed ring.
+#pragma once
+
+#include <weir/detail/spsc_consumer_core.hpp>
+#include <weir/detail/spsc_slot_reader.hpp>
+#include <weir/record.hpp>
+#include <weir/status.hpp>
+#include <weir/wait.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace weir {
+
+/// The oldest slot of a typed ring. Move-only; without release() it stays the oldest.
+/// Needs  its consumer outlives it and stays where it is; nothing else is read meanwhile.
+template <class T, class Core>
+class slot_record {
+ public:
+  slot_record(Core& core, status outcome) noexcept : core_{&core}, status_{outcome} {}
+  slot_record(slot_record&& other) noexcept
+      : core_{other.core_}, status_{std::exchange(other.status_, status::stale)} {}
+  auto operator=(slot_record&&) -> slot_record& = delete;
+
+  [[nodiscard]] explicit operator bool() const noexcept { return status_ == status::ok; }
+  /// ok; why there is no slot; stale once it is released or moved from.
+  [[nodiscard]] auto status() const noexcept -> weir::status { return status_; }
+
+  /// A copy of the value. Needs  *this is true.
+  [[nodiscard]] auto value() const noexcept -> T { return core_->reader().value(); }
+  /// The value's bytes where they lie. Needs  *this is true.
+  [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> {
+    const auto& reader = core_->reader();
+    return {reader.area().value_at(reader.position()), sizeof(T)};
+  }
+  /// The slot's position. Needs  *this is true.
+  [[nodiscard]] auto sequence() const noexcept -> std::uint32_t {
+    return core_->reader().position();
+  }
+
+  /// Done with the slot: moves on to the next. Released twice, it does nothing.
+  void release() noexcept {
+    if (!*this) return;
+    core_->reader().skip();
+    core_->count(1);
+    core_->release_if_awaited();
+    status_ = status::stale;
+  }
+
+ private:
+  Core* core_;
+  weir::status status_;
+};
+
+/// Reads values in the order in which they were written. One per ring; move-only.
+///
+/// Thread  one at a time; hand it over only through something that synchronizes.
+/// Slots that were read go back to the producer by the eighth of the ring, when the producer waits for
+/// them, and at the latest when a call finds the ring empty. Before turning away from a ring that is not empty, call flush().
+template <class T, class Memory, class Statistics, wait_policy Wait>
+class spsc_slot_consumer {
+  using core = detail::spsc_consumer_core<Memory, Statistics, detail::spsc_slot_reader<T, Memory>>;
+
+ public:
+  using peeked_type = slot_record<T, core>;
+
+  explicit spsc_slot_consumer(core state) noexcept : core_{std::move(state)} {}
+
+  /// The oldest value, in place.
+  /// Returns  a slot, or empty, closed (and nothing is left), corrupt, for good.
+  /// Thread   consumer.   Progress  wait-free.
+  [[nodiscard]] auto try_peek() noexcept -> peeked_type { return {core_, look()}; }
+
+  /// Copies the oldest value out and releases its slot. Returns  ok, empty, closed, corrupt.
+  /// Thread   consumer.   Progress  wait-free.
+  [[nodiscard, gnu::always_inline]] inline auto try_read(T& value) noexcept -> status {
+    if (const auto outcome = look(); outcome != status::ok) [[unlikely]]
+      return outcome;
+    value = core_.reader().value();
+    core_.reader().skip();
+    core_.count(1);
+    core_.release_if_awaited();
+    return status::ok;
+  }
+
+  /// Shows every value that is there, in order, to `read(const T&)`, and lets go of them. At most `limit`
+  /// values and one lap of the ring, so that a fast producer cannot hold it here.
+  ///
+  /// Thread   consumer; `read` must not use this consumer.   Progress  wait-free but for `read`.
+  template <class Read>
+  [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read,
+                                                      std::uint32_t limit = no_limit) noexcept
+      -> drained {
+    std::uint32_t total = 0;
+    const auto outcome = core_.read([&] {
+      std::uint32_t shown = 0;
+      const auto ended = core_.reader().template drain<Wait::linger>(read, limit - total, shown);
+      total += shown;
+      core_.count(shown);
+      return ended;
+    });
+    core_.let_go();
+    return {outcome, total};
+  }
+
+  /// Waits until there is something to read, as the policy says. Returns  as for byte rings.
+  [[nodiscard]] auto wait(deadline until = no_deadline, const stop_word* stop = nullptr) noexcept
+      -> status {
+    return core_.template await_record<Wait>([this] { return look(); }, until, stop);
+  }
+
+  /// The slot that a descriptor names, past everything before it.
+  /// Returns  the slot; stale: it was read already; empty: not published yet; corrupt: there is no such
+  ///          slot. Unless it is found, nothing is skipped.
+  [[nodiscard]] auto redeem(const descriptor& named) noexcept -> peeked_type {
+    auto& reader = core_.reader();
+    const auto offset = layout::spsc::data + reader.area().offset_of(named.sequence) +
+                        detail::slot_shape<T>::value_offset;
+    if (offset != named.offset || named.size != sizeof(T)) return {core_, status::corrupt};
+    if (const auto outcome = reader.find(named.sequence); outcome != status::ok) {
+      return {core_, outcome};
+    }
+    reader.seek(named.sequence);
+    return try_peek();
+  }
+
+  /// Position of the next slot, for a message to the producer (acknowledge). Lets go of what was read.
+  [[nodiscard]] auto read_position() noexcept -> std::uint32_t {
+    core_.flush();
+    return core_.reader().position();
+  }
+
+  /// Lets go of everything that was read, and wakes a producer that waits for space.
+  void flush() noexcept { core_.flush(); }
+
+  /// Ends the stream from this side: the producer's claims get `closed`.
+  void close() noexcept { core_.close(); }
+
+  [[nodiscard]] auto capacity() const noexcept -> std::uint32_t {
+    return core_.reader().area().capacity;
+  }
+
+ private:
+  [[nodiscard, gnu::always_inline]] inline auto look() noexcept -> status {
+    return core_.read([this] { return core_.reader().peek(); });
+  }
+
+  core core_;
+};
+
+}  // namespace weir

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+/// The producer of a typed ring, and its claims.
+#pragma once
+
+#include <weir/backpressure.hpp>
+#include <weir/detail/spsc_producer_core.hpp>
+#include <weir/detail/spsc_slot_writer.hpp>
+#include <weir/record.hpp>
+#include <weir/status.hpp>
+#include <weir/wait.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace weir {
+
+/// One slot of the ring, reserved for one value. Move-only; destruction aborts.
+/// Needs  its producer outlives it and stays where it is.
+template <class T, class Memory, class Core>
+class slot_claim {
+ public:
+  slot_claim(Core& core, status outcome) noexcept : core_{&core}, status_{outcome} {
+    if (*this) core.open_claim();
+  }
+  slot_claim(slot_claim&& other) noexcept
+      : core_{other.core_}, status_{std::exchange(other.status_, status::stale)} {}
+  auto operator=(slot_claim&&) -> slot_claim& = delete;
+  ~slot_claim() {
+    if (*this) core_->end_claim();
+  }
+
+  /// True while the slot may be written.
+  [[nodiscard]] explicit operator bool() const noexcept { return status_ == status::ok; }
+  /// ok; why there is no claim; stale once it is committed or moved from.
+  [[nodiscard]] auto status() const noexcept -> weir::status { return status_; }
+
+  /// The slot's bytes, to build the value in place; aligned for T. Empty unless the claim holds.
+  [[nodiscard]] auto bytes() const noexcept -> std::span<std::byte> {
+    return *this ? std::span{core_->writer().payload(), sizeof(T)} : std::span<std::byte>{};
+  }
+
+  /// Publishes what bytes() holds. Thread  producer.   Progress  wait-free.
+  auto commit() noexcept -> committed { return finish<true>(); }
+  /// Publishes `value`.
+  auto commit(const T& value) noexcept -> committed {
+    if (*this) Memory::copy_in(core_->writer().payload(), &value, sizeof(T));
+    return finish<true>();
+  }
+  /// Ends the slot, and leaves its publication to flush(), the next commit, a full ring or the end of
+  /// the role.
+  auto commit_later(const T& value) noexcept -> committed {
+    if (*this) Memory::copy_in(core_->writer().payload(), &value, sizeof(T));
+    return finish<false>();
+  }
+
+ private:
+  template <bool Publish>
+  auto finish() noexcept -> committed {
+    if (!*this) return {status_, {}};
+    const auto position = core_->writer().position();
+    const auto& area = core_->writer().area();
+    const auto offset =
+        layout::spsc::data + area.offset_of(position) + detail::slot_shape<T>::value_offset;
+    if constexpr (Publish) {
+      core_->publish();
+    } else {
+      core_->withhold();
+    }
+    core_->end_claim();
+    status_ = status::stale;
+    return {status::ok, {offset, static_cast<std::uint32_t>(sizeof(T)), position}};
+  }
+
+  Core* core_;
+  weir::status status_;
+};
+
+/// Writes values of type T. One per ring; move-only.
+///
+/// Thread  one at a time; hand it over only through something that synchronizes.
+/// Closing by the consumer is noticed at the next event (at most 1 KiB of slots later), when the ring is
+/// full, and while waiting.
+template <class T, class Memory, class Statistics, backpressure_policy Backpressure>
+class spsc_slot_producer {
+  using core = detail::spsc_producer_core<Memory, Statistics, detail::spsc_slot_writer<T, Memory>>;
+  static constexpr auto value_size = static_cast<std::uint32_t>(sizeof(T));
+
+ public:
+  using claim_type = slot_claim<T, Memory, core>;
+
+  spsc_slot_producer(core state, const Backpressure& policy) noexcept
+      : core_{std::move(state)}, gate_{policy} {}
+
+  /// Reserves one slot.
+  ///
+  /// Returns  a claim, or full, closed, corrupt; busy while another claim is open.
+  /// Effect   none visible to the consumer until commit(); destruction aborts.
+  /// Thread   producer.   Progress  wait-free.   Cost  one comparison; once per event, two shared loads.
+  [[nodiscard]] auto try_claim() noexcept -> claim_type { return {core_, admit()}; }
+
+  /// As try_claim, and waits for room as the policy says.
+  /// Returns  also timed_out, stopped, peer_dead (ring shared by processes), would_block (inline mode).
+  [[nodiscard]] auto claim(deadline until = no_deadline, const stop_word* stop = nullptr) noexcept
+      -> claim_type
+    requires(Backpressure::waits)
+  {
+    return {core_, await_slot(until, stop)};
+  }
+
+  /// Publishes one value. Returns  ok, full, closed, corrupt; busy while a claim is open.
+  /// Thread   producer.   Progress  wait-free.
+  [[nodiscard, gnu::always_inline]] inline auto try_write(const T& value) noexcept -> status {
+    if (const auto outcome = admit(); outcome != status::ok) [[unlikely]]
+      return outcome;
+    Memory::copy_in(core_.writer().payload(), &value, sizeof(T));
+    core_.publish();
+    return status::ok;
+  }
+
+  /// As try_write, and waits for room as the policy says.
+  [[nodiscard]] auto write(const T& value, deadline until = no_deadline,
+                           const stop_word* stop = nullptr) noexcept -> status
+    requires(Backpressure::waits)
+  {
+    if (const auto outcome = await_slot(until, stop); outcome != status::ok) return outcome;
+    Memory::copy_in(core_.writer().payload(), &value, sizeof(T));
+    core_.publish();
+    return status::ok;
+  }
+
+  /// Publishes as many of the values, in order, as there is room for, with one publication.
+  /// Returns  how many. Fewer than all: full, closed, corrupt or busy, as the next try_write() will say.
+  [[nodiscard]] auto try_write_batch(std::span<const T> values) noexcept -> std::size_t {
+    std::size_t written = 0;
+    for (const T& value : values) {
+      if (admit() != status::ok) break;
+      Memory::copy_in(core_.writer().payload(), &value, sizeof(T));
+      core_.withhold();
+      ++written;
+    }
+    if (written != 0) flush();
+    return written;
+  }
+
+  /// Publishes what commit_later() withheld and wakes a sleeping consumer.
+  void flush() noexcept { core_.flush(); }
+
+  /// Flushes and ends the stream: the consumer drains what is there and then sees `closed`.
+  void close() noexcept { core_.close(); }
+
+  /// Takes the consumer's read position from a message instead of shared memory.
+  /// Returns  ok; corrupt, for good: not a position that the consumer can have.
+  [[nodiscard]] auto acknowledge(std::uint32_t read_position) noexcept -> status {
+    return core_.acknowledge(read_position);
+  }
+
+  [[nodiscard]] auto capacity() const noexcept -> std::uint32_t {
+    return core_.writer().area().capacity;
+  }
+  /// Slots free, as seen by the producer: there may be more.
+  [[nodiscard]] auto free_slots() const noexcept -> std::uint32_t { return core_.writer().room(); }
+  /// Values that drop_newest dropped since the ring was formatted; wraps.
+  [[nodiscard]] auto dropped() const noexcept -> std::uint32_t { return core_.dropped(); }
+
+  // What a backpressure gate needs. Not for callers.
+  [[nodiscard]] auto max_record() const noexcept -> std::uint32_t { return value_size; }
+  [[nodiscard]] auto look_for_room(std::uint32_t& room) noexcept -> status {
+    return core_.look_for_room(room);
+  }
+  [[nodiscard]] auto room_for(std::uint32_t /*size*/) const noexcept -> std::uint32_t { return 1; }
+  void count_drop() noexcept { core_.count_drop(); }
+
+ private:
+  [[nodiscard, gnu::always_inline]] inline auto admit() noexcept -> status {
+    if (const auto outcome = gate_.admit(*this, value_size); outcome != status::ok) return outcome;
+    const auto outcome = core_.reserve(value_size);
+    if (outcome == status::full) [[unlikely]] {
+      core_.count_full();
+      gate_.refused(*this);
+    }
+    return outcome;
+  }
+
+  [[nodiscard]] auto await_slot(deadline until, const stop_word* stop) noexcept -> status {
+    const auto outcome = admit();
+    if (outcome != status::full) return outcome;
+    return core_.template await_room<typename Backpressure::wait_type>(value_size, until, stop);
+  }
+
+  core core_;
+  [[no_unique_address]] typename Backpressure::gate gate_;
+};
+
+}  // namespace weir

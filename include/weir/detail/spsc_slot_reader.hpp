@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+/// Position keeping of a typed ring's consumer.
+///
+/// A slot costs one load and two comparisons. A stamp that is neither of this lap nor of the one before
+/// is damage; the consumer says so and goes no further.
+#pragma once
+
+#include <weir/detail/bits.hpp>
+#include <weir/detail/linger.hpp>
+#include <weir/detail/prefetch.hpp>
+#include <weir/detail/spsc_control.hpp>
+#include <weir/detail/spsc_slots.hpp>
+#include <weir/status.hpp>
+#include <weir/wait.hpp>
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace weir::detail {
+
+template <class T, class Memory>
+class spsc_slot_reader {
+ public:
+  explicit spsc_slot_reader(const spsc_control<Memory>& control) noexcept
+      : control_{control}, area_{control.data(), control.fields().capacity} {}
+
+  /// Goes on where the last consumer let go. What it had read and not let go of comes again.
+  [[nodiscard]] auto resume() noexcept -> status {
+    released_ = control_.load_read_position();
+    seek(released_);
+    return status::ok;
+  }
+
+  [[nodiscard]] auto position() const noexcept -> std::uint32_t { return position_; }
+  [[nodiscard]] auto area() const noexcept -> const slot_area<T>& { return area_; }
+
+  /// The slot at the position. Returns  ok, empty, corrupt (for good).
+  [[nodiscard, gnu::always_inline]] inline auto peek() noexcept -> status {
+    // [C1] acquire <- [P2] [P3].
+    const auto stamp = Memory::load(area_.stamp_at(position_), std::memory_order_acquire);
+    if (stamp == stamp_of(position_) && position_ != event_) [[likely]]
+      return status::ok;
+    return look_closer(stamp);
+  }
+
+  /// Copies the value that peek() found.
+  [[nodiscard, gnu::always_inline]] inline auto value() const noexcept -> T {
+    std::array<std::byte, sizeof(T)> bytes;
+    Memory::copy_out(bytes.data(), area_.value_at(position_), sizeof(T));
+    return std::bit_cast<T>(bytes);
+  }
+
+  /// Moves behind the slot that peek() found, and hands back the cache lines that end with it.
+  [[gnu::always_inline]] inline void skip() noexcept {
+    if constexpr (Memory::prefetches) hand_back(area_.offset_of(position_));
+    ++position_;
+  }
+
+  /// Shows values to `read` until the limit, or one lap, or the end of what is there; lingers there as
+  /// the byte reader does. Returns  why it ended: ok, empty, corrupt; `count` is how many were shown.
+  template <std::uint32_t Linger, class Read>
+  [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read, std::uint32_t limit,
+                                                      std::uint32_t& count) noexcept -> status {
+    const auto most = smaller(limit, area_.capacity);
+    linger<Memory, Linger> patience;
+    for (count = 0; count != most;) {
+      const auto outcome = peek();
+      if (outcome == status::empty && patience.again(count)) continue;
+      if (outcome != status::ok) return outcome;
+      read(value());
+      skip();
+      ++count;
+    }
+    return status::ok;
+  }
+
+  /// Lets the producer have everything before the position, and wakes it if it sleeps.
+  /// Returns  true if that was news.
+  auto release() noexcept -> bool {
+    const auto now = position();
+    if (now == released_) return false;
+    control_.store_read_position(now);
+    released_ = now;
+    if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
+    return true;
+  }
+
+  /// True if the producer has announced that it waits for space.
+  [[nodiscard]] auto space_is_awaited() const noexcept -> bool { return space_bell_.is_awaited(); }
+
+  /// Returns  ok: the slot of `target` is published; stale: behind us; empty: not published yet;
+  /// corrupt: no producer could be there.
+  [[nodiscard]] auto find(std::uint32_t target) const noexcept -> status {
+    const auto ahead = target - position_;
+    if (ahead >= area_.capacity) return ahead >> 31 != 0 ? status::stale : status::corrupt;
+    // [C5] acquire <- [P2] [P3].
+    const auto stamp = Memory::load(area_.stamp_at(target), std::memory_order_acquire);
+    return stamp == stamp_of(target) ? status::ok : status::empty;
+  }
+
+  /// Moves to a position that find() found.
+  void seek(std::uint32_t position) noexcept { event_ = position_ = position; }
+
+ private:
+  /// See returned_lines: one word is stored back in each line in which a slot ends and the next does not.
+  [[gnu::always_inline]] inline void hand_back(std::uint32_t offset) noexcept {
+    constexpr auto stride = slot_shape<T>::stride;
+    const auto last = offset + stride - 4;
+    if constexpr (stride < prefetch_step) {
+      if (((last ^ (last + stride)) & ~(prefetch_step - 1)) == 0) return;
+    }
+    for (std::uint32_t back = 0; back < stride; back += prefetch_step) {
+      auto* const word = word_at(area_.data, last - back);
+      // relaxed: single writer
+      const auto value = Memory::load(word, std::memory_order_relaxed);
+      // relaxed: single writer
+      Memory::store(word, value, std::memory_order_relaxed);
+    }
+  }
+
+  /// What the common path did not like: nothing there, the end of an event, or damage.
+  [[nodiscard, gnu::noinline]] auto look_closer(std::uint32_t stamp) noexcept -> status {
+    if (corrupt_) return status::corrupt;
+    if (stamp == stamp_of(position_) - area_.capacity) return status::empty;
+    if (stamp != stamp_of(position_)) {
+      corrupt_ = true;
+      event_ = position_;
+      return status::corrupt;
+    }
+    event();
+    return status::ok;
+  }
+
+  /// Once per event step: lets go of slots, prefetches, sets the next event.
+  void event() noexcept {
+    if (position() - released_ >= area_.release_step()) release();
+    event_ = position_ + area_.event_step();
+    const auto published = control_.load_hint() - position_;
+    if (published > area_.capacity) return;
+    constexpr auto stride = slot_shape<T>::stride;
+    constexpr auto most = slot_area<T>::event_bytes + prefetch_window;
+    const auto known = published > most / stride ? most : published * stride;
+    const auto first = area_.offset_of(position_);
+    prefetched_.template advance<Memory, false>(
+        area_.data, first, first + smaller(known, area_.capacity * stride - first));
+  }
+
+  spsc_control<Memory> control_;
+  park_bell<Memory> space_bell_ = control_.space_bell();
+  slot_area<T> area_;
+  std::uint32_t position_ = 0;  ///< of the next slot; wraps
+  std::uint32_t event_ = 0;     ///< position of the next event
+  std::uint32_t released_ = 0;  ///< what the producer knows as our position
+  bool corrupt_ = false;
+  prefetch_cursor prefetched_;
+};
+
+}  // namespace weir::detail
