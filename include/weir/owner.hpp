@@ -58,9 +58,13 @@ class owner_entry {
     return mine;
   }
 
-  /// Lets go, unless this process never took it (a fork's copy of a handle is dead).
+  /// False in a fork's copy of a handle: such a copy is dead.
+  [[nodiscard]] static auto taken_by_this_process(std::uint32_t mine) noexcept -> bool {
+    return mine >> epoch_bits == Memory::self();
+  }
+
+  /// Lets go. Needs  taken_by_this_process(mine).
   void drop(std::uint32_t mine) noexcept {
-    if (mine >> epoch_bits != Memory::self()) return;
     // [O6] release -> [O1] [O2] [O5]: all that this holder did.
     static_cast<void>(Memory::compare_exchange(owner_, mine, mine & epoch_mask,
                                                std::memory_order_release,

@@ -265,7 +265,10 @@ struct park {
       const auto late = request.look();
       if (late == status::ok && request.bell.unchanged(ticket)) ++request.counters.late_wakes;
       if (!is_pending(late)) return late;
-      if (const auto peer = request.condition.peer(); peer != status::ok) return peer;
+      if (const auto peer = request.condition.peer(); peer != status::ok) {
+        const auto last = request.look();  // what the peer published before it died
+        return is_pending(last) ? peer : last;
+      }
     }
   }
 };

@@ -71,6 +71,7 @@ class spsc_byte_writer {
     if (size > area_.max_record) return status::too_large;
     const auto frame = static_cast<std::uint32_t>(record::frame_size(size));
     control_.store_write_position(published_position());
+    if (control_.load_closed() != 0) return status::closed;
     if (free_end_ - offset_ < frame) {
       if (const auto outcome = find_room(frame); outcome != status::ok) return outcome;
     }
@@ -123,6 +124,9 @@ class spsc_byte_writer {
     return frame < record::header_size ? 0 : smaller(frame - record::header_size, area_.max_record);
   }
 
+  /// The consumer's read position, as last seen.
+  [[nodiscard]] auto read_position() const noexcept -> std::uint32_t { return read_position_; }
+
   /// Loads the read position. Returns  ok, corrupt.
   [[nodiscard]] auto look() noexcept -> status { return accept(control_.load_read_position()); }
 
@@ -163,7 +167,6 @@ class spsc_byte_writer {
   }
 
   [[nodiscard]] auto find_room(std::uint32_t frame) noexcept -> status {
-    if (control_.load_closed() != 0) return status::closed;
     if (const auto outcome = look(); outcome != status::ok) return outcome;
     const auto usable = room();
     high_water_ = larger(high_water_, area_.last_end() - usable);

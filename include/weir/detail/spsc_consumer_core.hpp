@@ -42,6 +42,7 @@ class spsc_consumer_core {
     counters_ = load_statistics<Memory, consumer_statistics>(statistics_words());
     const auto outcome = reader_.resume();
     bytes_before_ = counters_.bytes - reader_.position();
+    closed_ = (control_.load_closed() & layout::spsc::closed_by_consumer) != 0;
     resumed_ = outcome == status::ok;
     return outcome;
   }

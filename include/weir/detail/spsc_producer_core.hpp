@@ -21,7 +21,7 @@ struct committed {
 
 namespace detail {
 
-/// A role that is held; lets go when destroyed. Moved from, it holds nothing.
+/// A role that is held; lets go when destroyed.
 template <class Memory>
 class held_role {
  public:
@@ -31,10 +31,13 @@ class held_role {
       : entry_{other.entry_}, token_{std::exchange(other.token_, 0)} {}
   auto operator=(held_role&&) -> held_role& = delete;
   ~held_role() {
-    if (token_ != 0) entry_.drop(token_);
+    if (*this) entry_.drop(token_);
   }
 
-  [[nodiscard]] explicit operator bool() const noexcept { return token_ != 0; }
+  /// False once moved from, and in a fork's copy.
+  [[nodiscard]] explicit operator bool() const noexcept {
+    return token_ != 0 && entry_.taken_by_this_process(token_);
+  }
 
  private:
   owner_entry<Memory> entry_;
@@ -112,6 +115,7 @@ class spsc_producer_core {
   }
 
   [[nodiscard]] auto acknowledge(std::uint32_t read_position) noexcept -> status {
+    if ((read_position - writer_.read_position()) >> 31 != 0) return status::stale;
     const auto outcome = writer_.accept(read_position);
     if (outcome == status::corrupt) end(outcome);
     return outcome;

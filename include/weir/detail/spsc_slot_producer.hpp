@@ -151,7 +151,7 @@ class spsc_slot_producer {
   void close() noexcept { core_.close(); }
 
   /// Takes the consumer's read position from a message instead of shared memory.
-  /// Returns  ok; corrupt, for good: not a position that the consumer can have.
+  /// Returns  ok; stale: older than what this side knows; corrupt, for good: ahead of what was written.
   [[nodiscard]] auto acknowledge(std::uint32_t read_position) noexcept -> status {
     return core_.acknowledge(read_position);
   }

@@ -95,9 +95,12 @@ class spsc_slot_reader {
   [[nodiscard]] auto find(std::uint32_t target) const noexcept -> status {
     const auto ahead = target - position_;
     if (ahead >= area_.capacity) return ahead >> 31 != 0 ? status::stale : status::corrupt;
-    // [C5] acquire <- [P2] [P3].
-    const auto stamp = Memory::load(area_.stamp_at(target), std::memory_order_acquire);
-    return stamp == stamp_of(target) ? status::ok : status::empty;
+    for (auto at = position_;; ++at) {
+      // [C5] acquire <- [P2] [P3].
+      const auto stamp = Memory::load(area_.stamp_at(at), std::memory_order_acquire);
+      if (stamp != stamp_of(at)) return status::empty;
+      if (at == target) return status::ok;
+    }
   }
 
   /// Moves to a position that find() found.

@@ -34,6 +34,7 @@ class spsc_slot_writer {
       ++position_;
     }
     limit_ = free_end_ = position_;
+    unstamp_withheld();
     return status::ok;
   }
 
@@ -51,8 +52,8 @@ class spsc_slot_writer {
   /// Returns  ok, full, closed, corrupt.
   [[nodiscard]] auto make_room(std::uint32_t /*size*/) noexcept -> status {
     control_.store_write_position(published_position());
+    if (control_.load_closed() != 0) return status::closed;
     if (position_ == free_end_) {
-      if (control_.load_closed() != 0) return status::closed;
       if (const auto outcome = look(); outcome != status::ok) return outcome;
       high_water_ = larger(high_water_, area_.capacity - room());
       free_end_ = read_position_ + area_.capacity;
@@ -110,6 +111,9 @@ class spsc_slot_writer {
     return area_.capacity - (position_ - read_position_);
   }
 
+  /// The consumer's read position, as last seen.
+  [[nodiscard]] auto read_position() const noexcept -> std::uint32_t { return read_position_; }
+
   /// Loads the read position. Returns  ok, corrupt.
   [[nodiscard]] auto look() noexcept -> status { return accept(control_.load_read_position()); }
 
@@ -123,6 +127,15 @@ class spsc_slot_writer {
   [[nodiscard]] auto high_water() const noexcept -> std::uint32_t { return high_water_; }
 
  private:
+  /// A predecessor that died with a batch withheld has stamped its later slots: takes those stamps back,
+  /// so that nothing of it appears once the slot in front of them is published.
+  void unstamp_withheld() noexcept {
+    for (auto at = position_; at - read_position_ != area_.capacity; ++at) {
+      // relaxed: before publication [P2]
+      Memory::store(area_.stamp_at(at), stamp_of(at) - area_.capacity, std::memory_order_relaxed);
+    }
+  }
+
   /// Bytes to keep prefetched, out of `slots` that are known to be ours.
   [[nodiscard]] auto window(std::uint32_t slots) const noexcept -> std::uint32_t {
     constexpr auto most = slot_area<T>::event_bytes + prefetch_window;
