@@ -174,7 +174,7 @@ struct wait_request {
   }
 };
 
-/// Spin hints that a drain lingers where the caller may wait: 1 to 3 us. Measured: 64 to 256 are alike,
+/// Spin hints that a read lingers where the caller may wait: 1 to 3 us. Measured: 64 to 256 are alike,
 /// typed rings want 128 (bench/README.md).
 inline constexpr std::uint32_t linger_hints = 128;
 
@@ -274,8 +274,8 @@ struct park {
 };
 
 /// What every wait policy offers; `poll` is the reference. `parks`: sleeps on the bell, so the ring's
-/// wake protocol must ring it. `blocks`: may take longer than one look. `linger`: spin hints that a drain
-/// may spend, after a run of records, before it ends (detail/linger.hpp).
+/// wake protocol must ring it. `blocks`: may take longer than one look. `linger`: spin hints that a read
+/// may spend, after a run of records, before it says that there are no more.
 template <class Wait>
 concept wait_policy = requires {
   { Wait::parks } -> std::convertible_to<bool>;

@@ -44,7 +44,7 @@ class byte_record {
     if (!*this) return;
     core_->reader().skip(frame_);
     core_->count(1);
-    core_->release_if_awaited();
+    core_->let_go_if_last();
     status_ = status::stale;
   }
 
@@ -83,7 +83,8 @@ class spsc_byte_consumer {
   [[nodiscard]] auto try_peek() noexcept -> peeked_type {
     record_view view{{}, 0, 0};
     std::uint32_t frame = 0;
-    const auto outcome = core_.read([&] { return core_.reader().peek(view, frame); });
+    const auto outcome =
+        core_.template read<Wait>([&] { return core_.reader().peek(view, frame); });
     if (outcome != status::ok) return {core_, outcome};
     return {core_, view, frame};
   }
@@ -101,17 +102,18 @@ class spsc_byte_consumer {
   }
 
   /// Shows every record that is there, in order, to `read(const record_view&)`, and lets go of them.
-  /// At most `limit` records and one lap of the ring, so that a fast producer cannot hold it here.
+  /// At most `limit`, and never more than the ring can hold: a fast producer cannot keep it here.
   ///
   /// Thread   consumer; `read` must not use this consumer.   Progress  wait-free but for `read`.
   template <class Read>
   [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read,
                                                       std::uint32_t limit = no_limit) noexcept
       -> drained {
+    const auto most = detail::smaller(limit, core_.reader().most_records());
     std::uint32_t total = 0;
-    const auto outcome = core_.read([&] {
+    const auto outcome = core_.template read<Wait>([&] {
       std::uint32_t shown = 0;
-      const auto ended = core_.reader().template drain<Wait::linger>(read, limit - total, shown);
+      const auto ended = core_.reader().drain(read, most - total, shown);
       total += shown;
       core_.count(shown);
       return ended;

@@ -11,7 +11,6 @@
 #pragma once
 
 #include <weir/detail/bits.hpp>
-#include <weir/detail/linger.hpp>
 #include <weir/detail/prefetch.hpp>
 #include <weir/detail/spsc_byte_walk.hpp>
 #include <weir/detail/spsc_control.hpp>
@@ -73,35 +72,33 @@ class spsc_byte_reader {
   /// Moves behind the record that peek() showed.
   [[gnu::always_inline]] inline void skip(std::uint32_t frame) noexcept { offset_ += frame; }
 
-  /// Shows records to `read` until the limit, or one lap, or the end of what is there. At the end it
-  /// lingers: `Linger` spin hints, then another look, each time it has gone over enough records since.
+  /// Most records that the ring can hold.
+  [[nodiscard]] auto most_records() const noexcept -> std::uint32_t {
+    return area_.capacity / record::header_size;
+  }
+
+  /// Shows records to `read` until `limit`, or the end of what is there.
   /// Returns  why it ended: ok, empty, corrupt; `count` is how many were shown.
-  template <std::uint32_t Linger, class Read>
+  template <class Read>
   [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read, std::uint32_t limit,
                                                       std::uint32_t& count) noexcept -> status {
-    const auto start = position();
     auto offset = offset_;  // a local: the callback's stores could be to any member
-    auto outcome = status::ok;
-    linger<Memory, Linger> patience;
     for (count = 0; count != limit;) {
       // [C5] acquire <- [P2] [P3] [P5].
       const auto word = Memory::load(area_.header_at(offset), std::memory_order_acquire);
       if (!is_plain(word, offset)) [[unlikely]] {
         offset_ = offset;
-        outcome = look_closer(word);
+        const auto outcome = look_closer(word);
         offset = offset_;
-        if (outcome == status::pending || (outcome == status::empty && patience.again(count))) {
-          outcome = status::ok;
-          continue;
-        }
-        if (outcome != status::ok || position() - start >= area_.capacity) break;
+        if (outcome == status::pending) continue;
+        if (outcome != status::ok) return outcome;
       }
       read(view_of(word, offset));
       offset += record::size_of(word);
       ++count;
     }
     offset_ = offset;
-    return outcome;
+    return status::ok;
   }
 
   /// Lets the producer have everything before the position, and wakes it if it sleeps.
@@ -114,6 +111,12 @@ class spsc_byte_reader {
     released_ = now;
     if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
     return true;
+  }
+
+  /// True if nothing is published at the position, as far as can be seen.
+  [[nodiscard]] auto is_drained() const noexcept -> bool {
+    // relaxed: re-checked by [C1]
+    return Memory::load(area_.header_at(offset_), std::memory_order_relaxed) == 0;
   }
 
   /// True if the producer has announced that it waits for space.
@@ -185,10 +188,20 @@ class spsc_byte_reader {
     returned_.template advance<Memory>(area_.data, offset_);
     if (position() - released_ >= area_.release_step()) release();
     event_end_ = smaller(offset_ + larger(frame, area_.event_step()), area_.last_end());
-    const auto published = control_.load_hint() - lap_;
-    const auto known_end = published <= area_.capacity ? published : offset_;
-    prefetched_.template advance<Memory, false>(area_.data, offset_,
-                                                smaller(event_end_ + prefetch_window, known_end));
+    prefetched_.template advance<Memory, false>(
+        area_.data, offset_, smaller(event_end_ + prefetch_window, offset_ + known_ahead()));
+  }
+
+  /// Bytes from the offset, in this lap, that the producer is known to have published. The hint is asked
+  /// again only where that is too little: its line is the producer's.
+  [[nodiscard]] auto known_ahead() noexcept -> std::uint32_t {
+    const auto wanted = area_.event_step() + prefetch_window;
+    auto ahead = hint_ - position();
+    if (ahead < wanted || ahead > area_.capacity) {
+      hint_ = control_.load_hint();
+      ahead = hint_ - position();
+    }
+    return ahead > area_.capacity ? 0 : smaller(ahead, area_.capacity - offset_);
   }
 
   spsc_control<Memory> control_;
@@ -198,6 +211,7 @@ class spsc_byte_reader {
   std::uint32_t event_end_ = 0;  ///< a record that ends at or below it needs no bookkeeping
   std::uint32_t lap_ = 0;        ///< position of data[0] in this lap; wraps
   std::uint32_t released_ = 0;   ///< what the producer knows as our position
+  std::uint32_t hint_ = 0;       ///< a position up to which everything is published, or nonsense
   bool corrupt_ = false;
   prefetch_cursor prefetched_;
   returned_lines returned_;

@@ -14,16 +14,19 @@
 
 namespace weir {
 
-/// No limit but the library's own: one lap of the ring per call.
+/// No limit but the library's own: as many records as the ring can hold.
 inline constexpr std::uint32_t no_limit = std::numeric_limits<std::uint32_t>::max();
 
 /// What a drain did.
 struct drained {
-  status outcome;         ///< why it ended: ok (the limit, or one lap), empty, closed, corrupt
+  status outcome;         ///< why it ended: ok (the limit), empty, closed, corrupt
   std::uint32_t records;  ///< shown
 };
 
 namespace detail {
+
+/// Records that must have come since the last time for a consumer to linger.
+inline constexpr std::uint32_t linger_run = 8;
 
 template <class Memory, class Statistics, class Reader>
 class spsc_consumer_core {
@@ -40,6 +43,7 @@ class spsc_consumer_core {
   /// Second half of taking the role. Returns  ok; corrupt.
   [[nodiscard]] auto resume() noexcept -> status {
     counters_ = load_statistics<Memory, consumer_statistics>(statistics_words());
+    lingered_at_ = counters_.records;
     const auto outcome = reader_.resume();
     bytes_before_ = counters_.bytes - reader_.position();
     closed_ = (control_.load_closed() & layout::spsc::closed_by_consumer) != 0;
@@ -50,28 +54,29 @@ class spsc_consumer_core {
   [[nodiscard]] auto reader() noexcept -> Reader& { return reader_; }
   [[nodiscard]] auto reader() const noexcept -> const Reader& { return reader_; }
 
-  void count(std::uint32_t records) noexcept {
-    if constexpr (Statistics::enabled) counters_.records += records;
-  }
+  void count(std::uint32_t records) noexcept { counters_.records += records; }
 
-  /// Runs `attempt` (-> ok, empty, corrupt); where it finds nothing, lets go of all space and, if the
-  /// producer has closed, tries once more: whatever it published before it closed is visible then.
-  template <class Attempt>
+  /// Runs `attempt` (-> ok, empty, corrupt); where it finds nothing: lingers after a run of records, lets
+  /// go of all space and, if the producer has closed, tries once more: whatever it published before it
+  /// closed is visible then.
+  template <class Wait, class Attempt>
   [[nodiscard, gnu::always_inline]] inline auto read(Attempt&& attempt) noexcept -> status {
-    for (bool last = closed_;; last = true) {
+    for (bool last = closed_;;) {
       const auto outcome = attempt();
       if (outcome != status::empty) [[likely]]
         return outcome;
+      if (linger<Wait>()) continue;
       let_go();
       if (last) return status::closed;
       if ((control_.load_closed() & layout::spsc::closed_by_producer) == 0) return status::empty;
+      last = true;
     }
   }
 
-  /// Lets go of what was read if the producer waits for it: it may need less than an eighth of the ring.
-  [[gnu::always_inline]] inline void release_if_awaited() noexcept {
-    if (reader_.space_is_awaited()) [[unlikely]]
-      reader_.release();
+  /// After one record was read: lets go at once if the producer waits, or if that was the last one, so
+  /// that whoever has read everything has given back everything.
+  [[gnu::always_inline]] inline void let_go_if_last() noexcept {
+    if (reader_.space_is_awaited() || reader_.is_drained()) let_go();
   }
 
   /// Lets go of everything that was read; refreshes the statistics where that was news.
@@ -117,6 +122,18 @@ class spsc_consumer_core {
   }
 
  private:
+  /// A consumer that catches up with its producer and looks again at once takes away the very line that
+  /// is being written, and slows both. After a run of records it pays to wait a moment for the next few;
+  /// after a lone message latency comes first (bench/README.md). Returns  true: look again.
+  template <class Wait>
+  [[nodiscard]] auto linger() noexcept -> bool {
+    if constexpr (Wait::linger == 0 || !Memory::can_wait) return false;
+    if (counters_.records - lingered_at_ < linger_run) return false;
+    lingered_at_ = counters_.records;
+    for (std::uint32_t hint = 0; hint < Wait::linger; ++hint) Memory::pause();
+    return true;
+  }
+
   [[nodiscard]] auto statistics_words() const noexcept -> std::uint32_t* {
     return control_.word(layout::spsc::consumer_statistics);
   }
@@ -133,6 +150,7 @@ class spsc_consumer_core {
   bool resumed_ = false;
   bool closed_ = false;
   consumer_statistics counters_;
+  std::uint32_t lingered_at_ = 0;  ///< counters_.records then; wraps
   std::uint32_t bytes_before_ = 0;
   held_role<Memory> role_;
 };

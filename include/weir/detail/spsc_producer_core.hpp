@@ -86,7 +86,7 @@ class spsc_producer_core {
   template <class... Record>
   [[gnu::always_inline]] inline void publish(Record... what) noexcept {
     writer_.publish(what...);
-    if constexpr (Statistics::enabled) ++counters_.records;
+    ++counters_.records;
     if (attention_ != 0) attend();
   }
 
@@ -94,7 +94,7 @@ class spsc_producer_core {
   template <class... Record>
   void withhold(Record... what) noexcept {
     writer_.withhold(what...);
-    if constexpr (Statistics::enabled) ++counters_.records;
+    ++counters_.records;
     attention_ |= attention_batch;
   }
 

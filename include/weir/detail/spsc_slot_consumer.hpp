@@ -46,7 +46,7 @@ class slot_record {
     if (!*this) return;
     core_->reader().skip();
     core_->count(1);
-    core_->release_if_awaited();
+    core_->let_go_if_last();
     status_ = status::stale;
   }
 
@@ -82,22 +82,23 @@ class spsc_slot_consumer {
     value = core_.reader().value();
     core_.reader().skip();
     core_.count(1);
-    core_.release_if_awaited();
+    core_.let_go_if_last();
     return status::ok;
   }
 
-  /// Shows every value that is there, in order, to `read(const T&)`, and lets go of them. At most `limit`
-  /// values and one lap of the ring, so that a fast producer cannot hold it here.
+  /// Shows every value that is there, in order, to `read(const T&)`, and lets go of them. At most `limit`,
+  /// and never more than the ring can hold: a fast producer cannot keep it here.
   ///
   /// Thread   consumer; `read` must not use this consumer.   Progress  wait-free but for `read`.
   template <class Read>
   [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read,
                                                       std::uint32_t limit = no_limit) noexcept
       -> drained {
+    const auto most = detail::smaller(limit, core_.reader().most_records());
     std::uint32_t total = 0;
-    const auto outcome = core_.read([&] {
+    const auto outcome = core_.template read<Wait>([&] {
       std::uint32_t shown = 0;
-      const auto ended = core_.reader().template drain<Wait::linger>(read, limit - total, shown);
+      const auto ended = core_.reader().drain(read, most - total, shown);
       total += shown;
       core_.count(shown);
       return ended;
@@ -145,7 +146,7 @@ class spsc_slot_consumer {
 
  private:
   [[nodiscard, gnu::always_inline]] inline auto look() noexcept -> status {
-    return core_.read([this] { return core_.reader().peek(); });
+    return core_.template read<Wait>([this] { return core_.reader().peek(); });
   }
 
   core core_;

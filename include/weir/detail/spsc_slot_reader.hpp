@@ -6,7 +6,6 @@
 #pragma once
 
 #include <weir/detail/bits.hpp>
-#include <weir/detail/linger.hpp>
 #include <weir/detail/prefetch.hpp>
 #include <weir/detail/spsc_control.hpp>
 #include <weir/detail/spsc_slots.hpp>
@@ -58,20 +57,18 @@ class spsc_slot_reader {
     ++position_;
   }
 
-  /// Shows values to `read` until the limit, or one lap, or the end of what is there; lingers there as
-  /// the byte reader does. Returns  why it ended: ok, empty, corrupt; `count` is how many were shown.
-  template <std::uint32_t Linger, class Read>
+  /// Most values that the ring can hold.
+  [[nodiscard]] auto most_records() const noexcept -> std::uint32_t { return area_.capacity; }
+
+  /// Shows values to `read` until `limit`, or the end of what is there.
+  /// Returns  why it ended: ok, empty, corrupt; `count` is how many were shown.
+  template <class Read>
   [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read, std::uint32_t limit,
                                                       std::uint32_t& count) noexcept -> status {
-    const auto most = smaller(limit, area_.capacity);
-    linger<Memory, Linger> patience;
-    for (count = 0; count != most;) {
-      const auto outcome = peek();
-      if (outcome == status::empty && patience.again(count)) continue;
-      if (outcome != status::ok) return outcome;
+    for (count = 0; count != limit; ++count) {
+      if (const auto outcome = peek(); outcome != status::ok) return outcome;
       read(value());
       skip();
-      ++count;
     }
     return status::ok;
   }
@@ -85,6 +82,13 @@ class spsc_slot_reader {
     released_ = now;
     if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
     return true;
+  }
+
+  /// True if nothing is published at the position, as far as can be seen.
+  [[nodiscard]] auto is_drained() const noexcept -> bool {
+    // relaxed: re-checked by [C1]
+    return Memory::load(area_.stamp_at(position_), std::memory_order_relaxed) !=
+           stamp_of(position_);
   }
 
   /// True if the producer has announced that it waits for space.
@@ -140,14 +144,22 @@ class spsc_slot_reader {
   void event() noexcept {
     if (position() - released_ >= area_.release_step()) release();
     event_ = position_ + area_.event_step();
-    const auto published = control_.load_hint() - position_;
-    if (published > area_.capacity) return;
     constexpr auto stride = slot_shape<T>::stride;
-    constexpr auto most = slot_area<T>::event_bytes + prefetch_window;
-    const auto known = published > most / stride ? most : published * stride;
     const auto first = area_.offset_of(position_);
     prefetched_.template advance<Memory, false>(
-        area_.data, first, first + smaller(known, area_.capacity * stride - first));
+        area_.data, first, smaller(first + known_ahead() * stride, area_.capacity * stride));
+  }
+
+  /// Slots from the position, as far as prefetching goes, that the producer is known to have published.
+  /// The hint is asked again only where that is too little: its line is the producer's.
+  [[nodiscard]] auto known_ahead() noexcept -> std::uint32_t {
+    constexpr auto wanted = (slot_area<T>::event_bytes + prefetch_window) / slot_shape<T>::stride;
+    auto ahead = hint_ - position_;
+    if (ahead < wanted || ahead > area_.capacity) {
+      hint_ = control_.load_hint();
+      ahead = hint_ - position_;
+    }
+    return ahead > area_.capacity ? 0 : smaller(ahead, wanted);
   }
 
   spsc_control<Memory> control_;
@@ -156,6 +168,7 @@ class spsc_slot_reader {
   std::uint32_t position_ = 0;  ///< of the next slot; wraps
   std::uint32_t event_ = 0;     ///< position of the next event
   std::uint32_t released_ = 0;  ///< what the producer knows as our position
+  std::uint32_t hint_ = 0;      ///< a position up to which everything is published, or nonsense
   bool corrupt_ = false;
   prefetch_cursor prefetched_;
 };
