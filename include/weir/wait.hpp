@@ -81,10 +81,7 @@ class park_bell {
   park_bell(std::uint32_t* word, wake_protocol protocol, bool across_processes) noexcept
       : word_{word}, protocol_{protocol}, across_processes_{across_processes} {}
 
-  /// True if every single publication has to look for sleepers.
-  [[nodiscard]] auto rings_each_time() const noexcept -> bool {
-    return protocol_ == wake_protocol::fenced || protocol_ == wake_protocol::asymmetric;
-  }
+  [[nodiscard]] auto protocol() const noexcept -> wake_protocol { return protocol_; }
 
   /// Announces a sleeper. The caller looks once more before it sleeps on the value returned.
   [[nodiscard]] auto announce() noexcept -> std::uint32_t {
@@ -111,13 +108,17 @@ class park_bell {
   }
 
   /// After a publication (at_flush: after the last one): wakes whoever announced itself.
-  [[gnu::always_inline]] inline void ring_if_awaited() noexcept {
-    if (protocol_ == wake_protocol::asymmetric) {
-      Memory::light_fence();
-    } else {
-      // [K1] fence(seq_cst): the publication is visible before the look; pairs with [W2].
-      Memory::fence(std::memory_order_seq_cst);
-    }
+  void ring_if_awaited() noexcept {
+    if (protocol_ == wake_protocol::asymmetric) return ring_if_awaited_asymmetric();
+    // [K1] fence(seq_cst): the publication is visible before the look; pairs with [W2].
+    Memory::fence(std::memory_order_seq_cst);
+    if (is_awaited()) [[unlikely]]
+      ring();
+  }
+
+  /// The same. Needs  the asymmetric protocol.
+  [[gnu::always_inline]] inline void ring_if_awaited_asymmetric() noexcept {
+    Memory::light_fence();
     if (is_awaited()) [[unlikely]]
       ring();
   }
@@ -174,9 +175,9 @@ struct wait_request {
   }
 };
 
-/// Spin hints that a read lingers where the caller may wait: 1 to 3 us. Measured: 64 to 256 are alike,
-/// typed rings want 128 (bench/README.md).
-inline constexpr std::uint32_t linger_hints = 128;
+/// Spin hints that a read may linger where throughput comes before latency: 5 to 13 us. Measured: the
+/// longer the better up to here, in rings that do not fill meanwhile (bench/README.md).
+inline constexpr std::uint32_t linger_hints = 512;
 
 /// Looks between which a spinning thread asks for the time: a clock read costs about 20 looks.
 inline constexpr std::uint32_t looks_per_clock_read = 64;
@@ -199,7 +200,7 @@ struct poll {
 struct spin {
   static constexpr bool parks = false;
   static constexpr bool blocks = true;
-  static constexpr std::uint32_t linger = detail::linger_hints;
+  static constexpr std::uint32_t linger = 0;
 
   template <class Memory, class Condition>
   static auto await(detail::wait_request<Memory, Condition> request) noexcept -> status {

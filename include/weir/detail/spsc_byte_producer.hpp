@@ -70,6 +70,7 @@ class byte_claim {
   template <bool Publish>
   [[gnu::always_inline]] inline auto finish(std::uint32_t type) noexcept -> committed {
     if (!*this) return {status_, {}};
+    if (core_->over() != status::ok) return {core_->over(), {}};
     if (type >= record_type::reserved) return {status::unsupported, {}};
     const auto& writer = core_->writer();
     const auto position = writer.position();
@@ -97,7 +98,8 @@ class byte_claim {
 /// ring is full, and while waiting.
 template <class Memory, class Statistics, backpressure_policy Backpressure>
 class spsc_byte_producer {
-  using core = detail::spsc_producer_core<Memory, Statistics, detail::spsc_byte_writer<Memory>>;
+  using core =
+      detail::spsc_producer_core<Memory, Statistics, detail::spsc_byte_writer<Memory, Statistics>>;
 
  public:
   using claim_type = byte_claim<core>;
@@ -197,10 +199,8 @@ class spsc_byte_producer {
   [[nodiscard, gnu::always_inline]] inline auto admit(std::uint32_t size) noexcept -> status {
     if (const auto outcome = gate_.admit(*this, size); outcome != status::ok) return outcome;
     const auto outcome = core_.reserve(size);
-    if (outcome == status::full) [[unlikely]] {
-      core_.count_full();
+    if (outcome == status::full) [[unlikely]]
       gate_.refused(*this);
-    }
     return outcome;
   }
 

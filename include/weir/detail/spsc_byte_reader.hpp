@@ -102,15 +102,13 @@ class spsc_byte_reader {
   }
 
   /// Lets the producer have everything before the position, and wakes it if it sleeps.
-  /// Returns  true if that was news.
-  auto release() noexcept -> bool {
+  void release() noexcept {
     const auto now = position();
-    if (now == released_) return false;
+    if (now == released_) return;
     returned_.template advance<Memory>(area_.data, offset_);
     control_.store_read_position(now);
     released_ = now;
     if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
-    return true;
   }
 
   /// True if nothing is published at the position, as far as can be seen.

@@ -23,7 +23,7 @@
 
 namespace weir::detail {
 
-template <class Memory>
+template <class Memory, class Statistics>
 class spsc_byte_writer {
  public:
   explicit spsc_byte_writer(const spsc_control<Memory>& control) noexcept
@@ -83,20 +83,24 @@ class spsc_byte_writer {
 
   /// Publishes the record at the offset; if a batch is withheld, behind that. Needs  room for it.
   [[gnu::always_inline]] inline void publish(std::uint32_t size, std::uint32_t type) noexcept {
-    const auto word = prepare(size, type);
+    const auto offset = offset_;  // a local: behind an atomic store every member is loaded again
+    const auto word = prepare(offset, size, type);
+    offset_ = offset + record::size_of(word);
+    if constexpr (Statistics::enabled) ++records_;
     // [P2] release -> [C1] [C4] [C5]: the record's bytes, its type, and the zero that follows it.
-    Memory::store(area_.header_at(offset_), word, std::memory_order_release);
-    offset_ += record::size_of(word);
+    Memory::store(area_.header_at(offset), word, std::memory_order_release);
   }
 
   /// Keeps the record at the offset invisible until publish_batch(). Needs  room for it.
   void withhold(std::uint32_t size, std::uint32_t type) noexcept {
-    const auto word = prepare(size, type);
+    const auto word = prepare(offset_, size, type);
     put_in_batch(word);
     offset_ += record::size_of(word);
+    if constexpr (Statistics::enabled) ++records_;
   }
 
-  [[nodiscard]] auto has_batch() const noexcept -> bool { return batch_word_ != 0; }
+  /// Records published or withheld by this writer.
+  [[nodiscard]] auto records() const noexcept -> std::uint32_t { return records_; }
 
   /// Publishes all that was withheld, with one store.
   void publish_batch() noexcept {
@@ -144,14 +148,16 @@ class spsc_byte_writer {
 
  private:
   /// Fills in everything of the record but its word.
-  [[nodiscard, gnu::always_inline]] inline auto prepare(std::uint32_t size,
-                                                        std::uint32_t type) noexcept
+  [[nodiscard, gnu::always_inline]] inline auto prepare(std::uint32_t offset, std::uint32_t size,
+                                                        std::uint32_t type) const noexcept
       -> std::uint32_t {
     const auto word = record::commit_word(size);
+    auto* const next_word = area_.header_at(offset + record::size_of(word));
+    auto* const type_word = area_.type_at(offset);
     // relaxed: before publication [P2]
-    Memory::store(area_.header_at(offset_ + record::size_of(word)), 0, std::memory_order_relaxed);
+    Memory::store(next_word, 0, std::memory_order_relaxed);
     // relaxed: before publication [P2]
-    Memory::store(area_.type_at(offset_), type, std::memory_order_relaxed);
+    Memory::store(type_word, type, std::memory_order_relaxed);
     return word;
   }
 
@@ -206,6 +212,7 @@ class spsc_byte_writer {
   std::uint32_t batch_word_ = 0;     ///< word of the first withheld record; 0: no batch
   std::uint32_t batch_offset_ = 0;   ///< its offset
   std::uint32_t high_water_ = 0;
+  std::uint32_t records_ = 0;
   prefetch_cursor prefetched_;
 };
 

@@ -25,8 +25,10 @@ struct drained {
 
 namespace detail {
 
-/// Records that must have come since the last time for a consumer to linger.
+/// Records in one run, from empty to empty, after which a consumer lingers.
 inline constexpr std::uint32_t linger_run = 8;
+/// In a small ring it lingers less: the ring must not fill meanwhile (bench/README.md).
+inline constexpr std::uint32_t bytes_per_linger_hint = 256;
 
 template <class Memory, class Statistics, class Reader>
 class spsc_consumer_core {
@@ -43,7 +45,7 @@ class spsc_consumer_core {
   /// Second half of taking the role. Returns  ok; corrupt.
   [[nodiscard]] auto resume() noexcept -> status {
     counters_ = load_statistics<Memory, consumer_statistics>(statistics_words());
-    lingered_at_ = counters_.records;
+    empty_at_ = stored_at_ = counters_.records;
     const auto outcome = reader_.resume();
     bytes_before_ = counters_.bytes - reader_.position();
     closed_ = (control_.load_closed() & layout::spsc::closed_by_consumer) != 0;
@@ -76,12 +78,13 @@ class spsc_consumer_core {
   /// After one record was read: lets go at once if the producer waits, or if that was the last one, so
   /// that whoever has read everything has given back everything.
   [[gnu::always_inline]] inline void let_go_if_last() noexcept {
-    if (reader_.space_is_awaited() || reader_.is_drained()) let_go();
+    if (reader_.space_is_awaited() || reader_.is_drained()) reader_.release();
   }
 
-  /// Lets go of everything that was read; refreshes the statistics where that was news.
+  /// Lets go of everything that was read; refreshes the statistics where there is news.
   void let_go() noexcept {
-    if (reader_.release()) store_counters();
+    reader_.release();
+    if (stored_at_ != counters_.records) store_counters();
   }
 
   /// Lets go of everything that was read, and refreshes the statistics in any case.
@@ -127,11 +130,17 @@ class spsc_consumer_core {
   /// after a lone message latency comes first (bench/README.md). Returns  true: look again.
   template <class Wait>
   [[nodiscard]] auto linger() noexcept -> bool {
-    if constexpr (Wait::linger == 0 || !Memory::can_wait) return false;
-    if (counters_.records - lingered_at_ < linger_run) return false;
-    lingered_at_ = counters_.records;
-    for (std::uint32_t hint = 0; hint < Wait::linger; ++hint) Memory::pause();
-    return true;
+    if constexpr (Wait::linger == 0 || !Memory::can_wait) {
+      return false;
+    } else {
+      const auto run = counters_.records - empty_at_;
+      empty_at_ = counters_.records;
+      if (run < linger_run) return false;
+      const auto data_bytes = control_.fields().total_size - control_.fields().data_offset;
+      const auto hints = smaller(Wait::linger, data_bytes / bytes_per_linger_hint);
+      for (std::uint32_t hint = 0; hint < hints; ++hint) Memory::pause();
+      return true;
+    }
   }
 
   [[nodiscard]] auto statistics_words() const noexcept -> std::uint32_t* {
@@ -141,6 +150,7 @@ class spsc_consumer_core {
   void store_counters() noexcept {
     if constexpr (Statistics::enabled) {
       counters_.bytes = bytes_before_ + reader_.position();
+      stored_at_ = counters_.records;
       store_statistics<Memory>(statistics_words(), counters_);
     }
   }
@@ -150,7 +160,8 @@ class spsc_consumer_core {
   bool resumed_ = false;
   bool closed_ = false;
   consumer_statistics counters_;
-  std::uint32_t lingered_at_ = 0;  ///< counters_.records then; wraps
+  std::uint32_t empty_at_ = 0;   ///< counters_.records when a read last found nothing; wraps
+  std::uint32_t stored_at_ = 0;  ///< counters_.records when they were last stored; wraps
   std::uint32_t bytes_before_ = 0;
   held_role<Memory> role_;
 };

@@ -63,7 +63,8 @@ struct spsc_kind<bytes> {
   }
 
   template <class Memory, class Statistics>
-  using producer_core = spsc_producer_core<Memory, Statistics, spsc_byte_writer<Memory>>;
+  using producer_core =
+      spsc_producer_core<Memory, Statistics, spsc_byte_writer<Memory, Statistics>>;
   template <class Memory, class Statistics>
   using consumer_core = spsc_consumer_core<Memory, Statistics, spsc_byte_reader<Memory>>;
   template <class Memory, class Statistics, class Backpressure>

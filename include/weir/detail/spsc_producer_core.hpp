@@ -51,7 +51,8 @@ class spsc_producer_core {
       : control_{control},
         writer_{control},
         data_bell_{control.data_bell()},
-        attention_{data_bell_.rings_each_time() ? attention_bell : 0U},
+        usual_duty_{duty_of(data_bell_.protocol())},
+        duty_{usual_duty_},
         role_{std::move(role)} {}
 
   spsc_producer_core(spsc_producer_core&&) noexcept = default;
@@ -65,6 +66,7 @@ class spsc_producer_core {
     counters_ = load_statistics<Memory, producer_statistics>(statistics_words());
     if (const auto outcome = writer_.resume(); outcome != status::ok) return outcome;
     bytes_before_ = counters_.bytes - writer_.position();
+    records_before_ = counters_.records - writer_.records();
     high_water_before_ = counters_.high_water;
     resumed_ = true;
     return status::ok;
@@ -82,20 +84,25 @@ class spsc_producer_core {
   void open_claim() noexcept { claimed_ = true; }
   void end_claim() noexcept { claimed_ = false; }
 
+  /// ok; closed: this side has closed; corrupt: it has seen damage. Then no claim succeeds any more.
+  [[nodiscard]] auto over() const noexcept -> status { return over_; }
+
   /// Publishes one record. Arguments as the writer's. Needs  reserve() was ok.
   template <class... Record>
   [[gnu::always_inline]] inline void publish(Record... what) noexcept {
     writer_.publish(what...);
-    ++counters_.records;
-    if (attention_ != 0) attend();
+    if (duty_ == duty::look) [[likely]] {
+      data_bell_.ring_if_awaited_asymmetric();
+    } else if (duty_ != duty::none) {
+      attend();
+    }
   }
 
   /// Withholds one record until the next flush or publication.
   template <class... Record>
   void withhold(Record... what) noexcept {
     writer_.withhold(what...);
-    ++counters_.records;
-    attention_ |= attention_batch;
+    duty_ = duty::batch;
   }
 
   /// Publishes what is withheld, wakes a sleeping consumer, refreshes the hint and the statistics.
@@ -152,15 +159,27 @@ class spsc_producer_core {
     return outcome;
   }
 
-  void count_drop() noexcept { ++counters_.drops; }
-  void count_full() noexcept { ++counters_.full; }
+  void count_drop() noexcept {
+    ++counters_.drops;
+    store_counters();
+  }
   [[nodiscard]] auto dropped() const noexcept -> std::uint32_t { return counters_.drops; }
   [[nodiscard]] auto writer() const noexcept -> const Writer& { return writer_; }
   [[nodiscard]] auto control() const noexcept -> const spsc_control<Memory>& { return control_; }
 
  private:
-  static constexpr std::uint32_t attention_bell = 1U << 0;
-  static constexpr std::uint32_t attention_batch = 1U << 1;
+  /// What a publication owes besides its own store.
+  enum class duty : std::uint32_t {
+    none,
+    look,   ///< look for a sleeper; the sleeper paid for the fence
+    fence,  ///< the same, behind a fence
+    batch,  ///< publish what is withheld, then the usual
+  };
+
+  [[nodiscard]] static auto duty_of(wake_protocol protocol) noexcept -> duty {
+    if (protocol == wake_protocol::asymmetric) return duty::look;
+    return protocol == wake_protocol::fenced ? duty::fence : duty::none;
+  }
 
   /// No claim succeeds any more: this side has closed, or has seen damage.
   void end(status why) noexcept {
@@ -171,6 +190,7 @@ class spsc_producer_core {
   [[nodiscard, gnu::noinline]] auto make_room(std::uint32_t size) noexcept -> status {
     const auto outcome = look_closer(size);
     if (outcome == status::full) {
+      ++counters_.full;
       flush();  // the consumer cannot make room for what it cannot see
     } else {
       store_counters();
@@ -185,16 +205,14 @@ class spsc_producer_core {
     return outcome;
   }
 
-  /// What a publication owes besides its own store.
-  [[gnu::always_inline]] inline void attend() noexcept {
-    if ((attention_ & attention_batch) != 0) [[unlikely]]
-      publish_batch();
-    if ((attention_ & attention_bell) != 0) data_bell_.ring_if_awaited();
+  [[gnu::noinline]] void attend() noexcept {
+    publish_batch();
+    if (duty_ != duty::none) data_bell_.ring_if_awaited();
   }
 
   void publish_batch() noexcept {
     writer_.publish_batch();
-    attention_ &= ~attention_batch;
+    duty_ = usual_duty_;
   }
 
   [[nodiscard]] auto statistics_words() const noexcept -> std::uint32_t* {
@@ -204,6 +222,7 @@ class spsc_producer_core {
   void store_counters() noexcept {
     if constexpr (Statistics::enabled) {
       counters_.bytes = bytes_before_ + writer_.position();
+      counters_.records = records_before_ + writer_.records();
       counters_.high_water = larger(high_water_before_, writer_.high_water());
       store_statistics<Memory>(statistics_words(), counters_);
     }
@@ -212,12 +231,14 @@ class spsc_producer_core {
   spsc_control<Memory> control_;
   Writer writer_;
   park_bell<Memory> data_bell_;
-  std::uint32_t attention_;
+  duty usual_duty_;
+  duty duty_;
   bool resumed_ = false;
   bool claimed_ = false;
   status over_ = status::ok;
   producer_statistics counters_;
   std::uint32_t bytes_before_ = 0;
+  std::uint32_t records_before_ = 0;
   std::uint32_t high_water_before_ = 0;
   held_role<Memory> role_;
 };

@@ -59,6 +59,7 @@ class slot_claim {
   template <bool Publish>
   auto finish() noexcept -> committed {
     if (!*this) return {status_, {}};
+    if (core_->over() != status::ok) return {core_->over(), {}};
     const auto position = core_->writer().position();
     const auto& area = core_->writer().area();
     const auto offset =
@@ -176,10 +177,8 @@ class spsc_slot_producer {
   [[nodiscard, gnu::always_inline]] inline auto admit() noexcept -> status {
     if (const auto outcome = gate_.admit(*this, value_size); outcome != status::ok) return outcome;
     const auto outcome = core_.reserve(value_size);
-    if (outcome == status::full) [[unlikely]] {
-      core_.count_full();
+    if (outcome == status::full) [[unlikely]]
       gate_.refused(*this);
-    }
     return outcome;
   }
 

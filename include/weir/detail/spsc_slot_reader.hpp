@@ -46,16 +46,11 @@ class spsc_slot_reader {
 
   /// Copies the value that peek() found.
   [[nodiscard, gnu::always_inline]] inline auto value() const noexcept -> T {
-    std::array<std::byte, sizeof(T)> bytes;
-    Memory::copy_out(bytes.data(), area_.value_at(position_), sizeof(T));
-    return std::bit_cast<T>(bytes);
+    return value_at(area_, position_);
   }
 
   /// Moves behind the slot that peek() found, and hands back the cache lines that end with it.
-  [[gnu::always_inline]] inline void skip() noexcept {
-    if constexpr (Memory::prefetches) hand_back(area_.offset_of(position_));
-    ++position_;
-  }
+  [[gnu::always_inline]] inline void skip() noexcept { hand_back(area_, position_++); }
 
   /// Most values that the ring can hold.
   [[nodiscard]] auto most_records() const noexcept -> std::uint32_t { return area_.capacity; }
@@ -65,23 +60,29 @@ class spsc_slot_reader {
   template <class Read>
   [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read, std::uint32_t limit,
                                                       std::uint32_t& count) noexcept -> status {
+    auto position = position_;  // a local: behind an atomic load every member is loaded again
+    const auto area = area_;
     for (count = 0; count != limit; ++count) {
-      if (const auto outcome = peek(); outcome != status::ok) return outcome;
-      read(value());
-      skip();
+      // [C6] acquire <- [P2] [P3].
+      const auto stamp = Memory::load(area.stamp_at(position), std::memory_order_acquire);
+      if (stamp != stamp_of(position) || position == event_) [[unlikely]] {
+        position_ = position;
+        if (const auto outcome = look_closer(stamp); outcome != status::ok) return outcome;
+      }
+      read(value_at(area, position));
+      hand_back(area, position++);
     }
+    position_ = position;
     return status::ok;
   }
 
   /// Lets the producer have everything before the position, and wakes it if it sleeps.
-  /// Returns  true if that was news.
-  auto release() noexcept -> bool {
+  void release() noexcept {
     const auto now = position();
-    if (now == released_) return false;
+    if (now == released_) return;
     control_.store_read_position(now);
     released_ = now;
     if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
-    return true;
   }
 
   /// True if nothing is published at the position, as far as can be seen.
@@ -111,15 +112,25 @@ class spsc_slot_reader {
   void seek(std::uint32_t position) noexcept { event_ = position_ = position; }
 
  private:
+  [[nodiscard, gnu::always_inline]] static inline auto value_at(const slot_area<T>& area,
+                                                                std::uint32_t position) noexcept
+      -> T {
+    std::array<std::byte, sizeof(T)> bytes;
+    Memory::copy_out(bytes.data(), area.value_at(position), sizeof(T));
+    return std::bit_cast<T>(bytes);
+  }
+
   /// See returned_lines: one word is stored back in each line in which a slot ends and the next does not.
-  [[gnu::always_inline]] inline void hand_back(std::uint32_t offset) noexcept {
+  [[gnu::always_inline]] static inline void hand_back(const slot_area<T>& area,
+                                                      std::uint32_t position) noexcept {
+    if constexpr (!Memory::prefetches) return;
     constexpr auto stride = slot_shape<T>::stride;
-    const auto last = offset + stride - 4;
+    const auto last = area.offset_of(position) + stride - 4;
     if constexpr (stride < prefetch_step) {
       if (((last ^ (last + stride)) & ~(prefetch_step - 1)) == 0) return;
     }
     for (std::uint32_t back = 0; back < stride; back += prefetch_step) {
-      auto* const word = word_at(area_.data, last - back);
+      auto* const word = word_at(area.data, last - back);
       // relaxed: single writer
       const auto value = Memory::load(word, std::memory_order_relaxed);
       // relaxed: single writer

@@ -70,10 +70,15 @@ class spsc_slot_writer {
 
   /// Publishes the slot at the position. Needs  room for it.
   [[gnu::always_inline]] inline void publish() noexcept {
-    // [P2] release -> [C1] [C4] [C5]: the value in the slot.
-    Memory::store(area_.stamp_at(position_), stamp_of(position_), std::memory_order_release);
-    ++position_;
+    const auto position =
+        position_;  // a local: behind an atomic store every member is loaded again
+    position_ = position + 1;
+    // [P2] release -> [C1] [C4] [C5] [C6]: the value in the slot.
+    Memory::store(area_.stamp_at(position), stamp_of(position), std::memory_order_release);
   }
+
+  /// Values published or withheld, up to a constant.
+  [[nodiscard]] auto records() const noexcept -> std::uint32_t { return position_; }
 
   /// Keeps the slot at the position invisible until publish_batch(). Needs  room for it.
   void withhold() noexcept {
@@ -87,12 +92,10 @@ class spsc_slot_writer {
     ++position_;
   }
 
-  [[nodiscard]] auto has_batch() const noexcept -> bool { return has_batch_; }
-
   /// Publishes all that was withheld, with one store: nobody looks past the batch's first slot before.
   void publish_batch() noexcept {
     if (!has_batch_) return;
-    // [P3] release -> [C1] [C4] [C5]: the values and the later stamps of the batch.
+    // [P3] release -> [C1] [C4] [C5] [C6]: the values and the later stamps of the batch.
     Memory::store(area_.stamp_at(batch_position_), stamp_of(batch_position_),
                   std::memory_order_release);
     has_batch_ = false;
