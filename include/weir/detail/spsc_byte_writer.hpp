@@ -83,12 +83,13 @@ class spsc_byte_writer {
 
   /// Publishes the record at the offset; if a batch is withheld, behind that. Needs  room for it.
   [[gnu::always_inline]] inline void publish(std::uint32_t size, std::uint32_t type) noexcept {
-    const auto offset = offset_;  // a local: behind an atomic store every member is loaded again
+    const auto offset = offset_;  // locals: behind an atomic store every member is loaded again
+    auto* const header = area_.header_at(offset);
     const auto word = prepare(offset, size, type);
     offset_ = offset + record::size_of(word);
     if constexpr (Statistics::enabled) ++records_;
     // [P2] release -> [C1] [C4] [C5]: the record's bytes, its type, and the zero that follows it.
-    Memory::store(area_.header_at(offset), word, std::memory_order_release);
+    Memory::store(header, word, std::memory_order_release);
   }
 
   /// Keeps the record at the offset invisible until publish_batch(). Needs  room for it.
