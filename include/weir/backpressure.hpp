@@ -55,6 +55,8 @@ struct drop_newest {
   /// The record itself must fit in any case.
   std::uint32_t low_water = 0;
   /// Writes a record of type record_type::dropped with the count before the next one. Byte rings only.
+  /// Where the report fits and the record behind it does not, another run begins, and reports follow
+  /// each other: their counts add up.
   bool report = false;
 
   class gate {

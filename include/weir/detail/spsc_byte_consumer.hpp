@@ -104,7 +104,7 @@ class spsc_byte_consumer {
   /// Shows every record that is there, in order, to `read(const record_view&)`, and lets go of them.
   /// At most `limit`, and never more than the ring can hold: a fast producer cannot keep it here.
   ///
-  /// Thread   consumer; `read` must not use this consumer.   Progress  wait-free but for `read`.
+  /// Thread   consumer; `read` must not use this consumer, nor throw.   Progress  wait-free but for `read`.
   template <class Read>
   [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read,
                                                       std::uint32_t limit = no_limit) noexcept
@@ -136,6 +136,7 @@ class spsc_byte_consumer {
   ///
   /// Returns  the record; stale: it was read already; empty: not published yet; corrupt: there is no such
   ///          record. Unless it is found, nothing is skipped.
+  /// What was skipped is let go of like what was read: call flush() before turning away.
   [[nodiscard]] auto redeem(const descriptor& named) noexcept -> peeked_type {
     auto& reader = core_.reader();
     const auto target = named.sequence * record::alignment;

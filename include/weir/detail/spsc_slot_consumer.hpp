@@ -89,7 +89,7 @@ class spsc_slot_consumer {
   /// Shows every value that is there, in order, to `read(const T&)`, and lets go of them. At most `limit`,
   /// and never more than the ring can hold: a fast producer cannot keep it here.
   ///
-  /// Thread   consumer; `read` must not use this consumer.   Progress  wait-free but for `read`.
+  /// Thread   consumer; `read` must not use this consumer, nor throw.   Progress  wait-free but for `read`.
   template <class Read>
   [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read,
                                                       std::uint32_t limit = no_limit) noexcept
@@ -116,6 +116,7 @@ class spsc_slot_consumer {
   /// The slot that a descriptor names, past everything before it.
   /// Returns  the slot; stale: it was read already; empty: not published yet; corrupt: there is no such
   ///          slot. Unless it is found, nothing is skipped.
+  /// What was skipped is let go of like what was read: call flush() before turning away.
   [[nodiscard]] auto redeem(const descriptor& named) noexcept -> peeked_type {
     auto& reader = core_.reader();
     const auto offset = layout::spsc::data + reader.area().offset_of(named.sequence) +
