@@ -43,8 +43,7 @@ class byte_record {
   void release() noexcept {
     if (!*this) return;
     core_->reader().skip(frame_);
-    core_->count(1);
-    core_->let_go_if_last();
+    core_->let_go_if_awaited();
     status_ = status::stale;
   }
 
@@ -115,7 +114,6 @@ class spsc_byte_consumer {
       std::uint32_t shown = 0;
       const auto ended = core_.reader().drain(read, most - total, shown);
       total += shown;
-      core_.count(shown);
       return ended;
     });
     core_.let_go();

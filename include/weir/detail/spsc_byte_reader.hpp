@@ -70,7 +70,13 @@ class spsc_byte_reader {
   }
 
   /// Moves behind the record that peek() showed.
-  [[gnu::always_inline]] inline void skip(std::uint32_t frame) noexcept { offset_ += frame; }
+  [[gnu::always_inline]] inline void skip(std::uint32_t frame) noexcept {
+    offset_ += frame;
+    ++records_;
+  }
+
+  /// Records skipped or drained by this reader.
+  [[nodiscard]] auto records() const noexcept -> std::uint32_t { return records_; }
 
   /// Most records that the ring can hold.
   [[nodiscard]] auto most_records() const noexcept -> std::uint32_t {
@@ -83,22 +89,24 @@ class spsc_byte_reader {
   [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read, std::uint32_t limit,
                                                       std::uint32_t& count) noexcept -> status {
     auto offset = offset_;  // a local: the callback's stores could be to any member
+    auto outcome = status::ok;
     for (count = 0; count != limit;) {
       // [C5] acquire <- [P2] [P3] [P5].
       const auto word = Memory::load(area_.header_at(offset), std::memory_order_acquire);
       if (!is_plain(word, offset)) [[unlikely]] {
         offset_ = offset;
-        const auto outcome = look_closer(word);
+        outcome = look_closer(word);
         offset = offset_;
         if (outcome == status::pending) continue;
-        if (outcome != status::ok) return outcome;
+        if (outcome != status::ok) break;
       }
       read(view_of(word, offset));
       offset += record::size_of(word);
       ++count;
     }
     offset_ = offset;
-    return status::ok;
+    records_ += count;
+    return outcome == status::pending ? status::ok : outcome;
   }
 
   /// Lets the producer have everything before the position, and wakes it if it sleeps.
@@ -109,12 +117,6 @@ class spsc_byte_reader {
     control_.store_read_position(now);
     released_ = now;
     if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
-  }
-
-  /// True if nothing is published at the position, as far as can be seen.
-  [[nodiscard]] auto is_drained() const noexcept -> bool {
-    // relaxed: re-checked by [C1]
-    return Memory::load(area_.header_at(offset_), std::memory_order_relaxed) == 0;
   }
 
   /// True if the producer has announced that it waits for space.
@@ -210,6 +212,7 @@ class spsc_byte_reader {
   std::uint32_t lap_ = 0;        ///< position of data[0] in this lap; wraps
   std::uint32_t released_ = 0;   ///< what the producer knows as our position
   std::uint32_t hint_ = 0;       ///< a position up to which everything is published, or nonsense
+  std::uint32_t records_ = 0;
   bool corrupt_ = false;
   prefetch_cursor prefetched_;
   returned_lines returned_;

@@ -62,7 +62,7 @@ class spsc_byte_writer {
 
   /// True if a record of `size` bytes needs no bookkeeping.
   [[nodiscard, gnu::always_inline]] inline auto fits(std::uint32_t size) const noexcept -> bool {
-    return record::frame_size(size) <= limit_ - offset_;
+    return !held_ && record::frame_size(size) <= limit_ - offset_;
   }
 
   /// The event: makes room for one record at the offset. Once per event step, or when there is no room
@@ -113,6 +113,11 @@ class spsc_byte_writer {
 
   /// From now on nothing fits without make_room(): the caller decides there.
   void stop() noexcept { limit_ = offset_; }
+
+  /// A claim is open: nothing else fits until let_go().
+  void hold() noexcept { held_ = true; }
+  void let_go() noexcept { held_ = false; }
+  [[nodiscard]] auto is_held() const noexcept -> bool { return held_; }
 
   /// Bytes free in the whole ring, as last seen.
   [[nodiscard]] auto room() const noexcept -> std::uint32_t {
@@ -214,6 +219,7 @@ class spsc_byte_writer {
   std::uint32_t batch_offset_ = 0;   ///< its offset
   std::uint32_t high_water_ = 0;
   std::uint32_t records_ = 0;
+  bool held_ = false;
   prefetch_cursor prefetched_;
 };
 

@@ -45,9 +45,10 @@ class spsc_consumer_core {
   /// Second half of taking the role. Returns  ok; corrupt.
   [[nodiscard]] auto resume() noexcept -> status {
     counters_ = load_statistics<Memory, consumer_statistics>(statistics_words());
-    empty_at_ = stored_at_ = counters_.records;
     const auto outcome = reader_.resume();
     bytes_before_ = counters_.bytes - reader_.position();
+    records_before_ = counters_.records - reader_.records();
+    empty_at_ = stored_at_ = reader_.records();
     closed_ = (control_.load_closed() & layout::spsc::closed_by_consumer) != 0;
     resumed_ = outcome == status::ok;
     return outcome;
@@ -56,35 +57,35 @@ class spsc_consumer_core {
   [[nodiscard]] auto reader() noexcept -> Reader& { return reader_; }
   [[nodiscard]] auto reader() const noexcept -> const Reader& { return reader_; }
 
-  void count(std::uint32_t records) noexcept { counters_.records += records; }
-
   /// Runs `attempt` (-> ok, empty, corrupt); where it finds nothing: lingers after a run of records, lets
   /// go of all space and, if the producer has closed, tries once more: whatever it published before it
   /// closed is visible then.
   template <class Wait, class Attempt>
   [[nodiscard, gnu::always_inline]] inline auto read(Attempt&& attempt) noexcept -> status {
-    for (bool last = closed_;;) {
+    for (bool last = false;;) {
       const auto outcome = attempt();
       if (outcome != status::empty) [[likely]]
         return outcome;
       if (linger<Wait>()) continue;
       let_go();
-      if (last) return status::closed;
+      if (last || closed_) return status::closed;
       if ((control_.load_closed() & layout::spsc::closed_by_producer) == 0) return status::empty;
       last = true;
     }
   }
 
-  /// After one record was read: lets go at once if the producer waits, or if that was the last one, so
-  /// that whoever has read everything has given back everything.
-  [[gnu::always_inline]] inline void let_go_if_last() noexcept {
-    if (reader_.space_is_awaited() || reader_.is_drained()) reader_.release();
+  /// After one record was read: lets go at once if the producer waits, or where that costs nothing. To do
+  /// so whenever nothing follows would take a look at the next header, and with it the line that the
+  /// producer writes next: a third of a round trip (bench/README.md).
+  [[gnu::always_inline]] inline void let_go_if_awaited() noexcept {
+    if (!Memory::can_wait || reader_.space_is_awaited()) [[unlikely]]
+      reader_.release();
   }
 
   /// Lets go of everything that was read; refreshes the statistics where there is news.
   void let_go() noexcept {
     reader_.release();
-    if (stored_at_ != counters_.records) store_counters();
+    if (stored_at_ != reader_.records()) store_counters();
   }
 
   /// Lets go of everything that was read, and refreshes the statistics in any case.
@@ -133,8 +134,8 @@ class spsc_consumer_core {
     if constexpr (Wait::linger == 0 || !Memory::can_wait) {
       return false;
     } else {
-      const auto run = counters_.records - empty_at_;
-      empty_at_ = counters_.records;
+      const auto run = reader_.records() - empty_at_;
+      empty_at_ = reader_.records();
       if (run < linger_run) return false;
       const auto data_bytes = control_.fields().total_size - control_.fields().data_offset;
       const auto hints = smaller(Wait::linger, data_bytes / bytes_per_linger_hint);
@@ -150,7 +151,8 @@ class spsc_consumer_core {
   void store_counters() noexcept {
     if constexpr (Statistics::enabled) {
       counters_.bytes = bytes_before_ + reader_.position();
-      stored_at_ = counters_.records;
+      counters_.records = records_before_ + reader_.records();
+      stored_at_ = reader_.records();
       store_statistics<Memory>(statistics_words(), counters_);
     }
   }
@@ -160,9 +162,10 @@ class spsc_consumer_core {
   bool resumed_ = false;
   bool closed_ = false;
   consumer_statistics counters_;
-  std::uint32_t empty_at_ = 0;   ///< counters_.records when a read last found nothing; wraps
-  std::uint32_t stored_at_ = 0;  ///< counters_.records when they were last stored; wraps
+  std::uint32_t empty_at_ = 0;   ///< reader's records when a read last found nothing; wraps
+  std::uint32_t stored_at_ = 0;  ///< reader's records when they were last stored; wraps
   std::uint32_t bytes_before_ = 0;
+  std::uint32_t records_before_ = 0;
   held_role<Memory> role_;
 };
 

@@ -39,7 +39,7 @@ struct spsc_kind {
   /// Stamps every slot as the lap before the first one would have left it.
   template <class Memory>
   static void prepare(std::byte* data, std::uint32_t capacity, std::uint32_t start) noexcept {
-    const slot_area<T> area{data, capacity};
+    const slot_area<T> area{data, capacity, capacity - 1};
     for (std::uint32_t ahead = 0; ahead < capacity; ++ahead) {
       const auto position = start + ahead;
       // relaxed: before publication [F1]

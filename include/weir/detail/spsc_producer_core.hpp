@@ -74,15 +74,17 @@ class spsc_producer_core {
 
   /// Makes room for one record. Returns  ok, full, too_large, closed, corrupt, busy.
   [[nodiscard, gnu::always_inline]] inline auto reserve(std::uint32_t size) noexcept -> status {
-    if (claimed_) [[unlikely]]
-      return status::busy;
     if (writer_.fits(size)) [[likely]]
       return status::ok;
     return make_room(size);
   }
 
-  void open_claim() noexcept { claimed_ = true; }
-  void end_claim() noexcept { claimed_ = false; }
+  /// While a claim is open nothing else fits.
+  void open_claim() noexcept { writer_.hold(); }
+  void end_claim() noexcept {
+    writer_.let_go();
+    if (over_ != status::ok) writer_.stop();
+  }
 
   /// ok; closed: this side has closed; corrupt: it has seen damage. Then no claim succeeds any more.
   [[nodiscard]] auto over() const noexcept -> status { return over_; }
@@ -200,6 +202,7 @@ class spsc_producer_core {
 
   [[nodiscard]] auto look_closer(std::uint32_t size) noexcept -> status {
     if (over_ != status::ok) return over_;
+    if (writer_.is_held()) return status::busy;
     const auto outcome = writer_.make_room(size);
     if (outcome == status::corrupt) end(outcome);
     return outcome;
@@ -234,7 +237,6 @@ class spsc_producer_core {
   duty usual_duty_;
   duty duty_;
   bool resumed_ = false;
-  bool claimed_ = false;
   status over_ = status::ok;
   producer_statistics counters_;
   std::uint32_t bytes_before_ = 0;

@@ -45,8 +45,7 @@ class slot_record {
   void release() noexcept {
     if (!*this) return;
     core_->reader().skip();
-    core_->count(1);
-    core_->let_go_if_last();
+    core_->let_go_if_awaited();
     status_ = status::stale;
   }
 
@@ -77,12 +76,10 @@ class spsc_slot_consumer {
   /// Copies the oldest value out and releases its slot. Returns  ok, empty, closed, corrupt.
   /// Thread   consumer.   Progress  wait-free.
   [[nodiscard, gnu::always_inline]] inline auto try_read(T& value) noexcept -> status {
-    if (const auto outcome = look(); outcome != status::ok) [[unlikely]]
+    const auto outcome = core_.template read<Wait>([&] { return core_.reader().take(value); });
+    if (outcome != status::ok) [[unlikely]]
       return outcome;
-    value = core_.reader().value();
-    core_.reader().skip();
-    core_.count(1);
-    core_.let_go_if_last();
+    core_.let_go_if_awaited();
     return status::ok;
   }
 
@@ -100,7 +97,6 @@ class spsc_slot_consumer {
       std::uint32_t shown = 0;
       const auto ended = core_.reader().drain(read, most - total, shown);
       total += shown;
-      core_.count(shown);
       return ended;
     });
     core_.let_go();

@@ -23,7 +23,8 @@ template <class T, class Memory>
 class spsc_slot_reader {
  public:
   explicit spsc_slot_reader(const spsc_control<Memory>& control) noexcept
-      : control_{control}, area_{control.data(), control.fields().capacity} {}
+      : control_{control},
+        area_{control.data(), control.fields().capacity, control.fields().capacity - 1} {}
 
   /// Goes on where the last consumer let go. What it had read and not let go of comes again.
   [[nodiscard]] auto resume() noexcept -> status {
@@ -51,6 +52,24 @@ class spsc_slot_reader {
 
   /// Moves behind the slot that peek() found, and hands back the cache lines that end with it.
   [[gnu::always_inline]] inline void skip() noexcept { hand_back(area_, position_++); }
+
+  /// peek(), value() and skip() in one. Returns  ok, empty, corrupt (for good).
+  [[nodiscard, gnu::always_inline]] inline auto take(T& value) noexcept -> status {
+    const auto position = position_;  // locals: behind an atomic load every member is loaded again
+    const auto area = area_;
+    // [C7] acquire <- [P2] [P3].
+    const auto stamp = Memory::load(area.stamp_at(position), std::memory_order_acquire);
+    if (stamp != stamp_of(position) || position == event_) [[unlikely]] {
+      if (const auto outcome = look_closer(stamp); outcome != status::ok) return outcome;
+    }
+    value = value_at(area, position);
+    hand_back(area, position);
+    position_ = position + 1;
+    return status::ok;
+  }
+
+  /// Values skipped, taken or drained, up to a constant.
+  [[nodiscard]] auto records() const noexcept -> std::uint32_t { return position_ - sought_; }
 
   /// Most values that the ring can hold.
   [[nodiscard]] auto most_records() const noexcept -> std::uint32_t { return area_.capacity; }
@@ -85,13 +104,6 @@ class spsc_slot_reader {
     if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
   }
 
-  /// True if nothing is published at the position, as far as can be seen.
-  [[nodiscard]] auto is_drained() const noexcept -> bool {
-    // relaxed: re-checked by [C1]
-    return Memory::load(area_.stamp_at(position_), std::memory_order_relaxed) !=
-           stamp_of(position_);
-  }
-
   /// True if the producer has announced that it waits for space.
   [[nodiscard]] auto space_is_awaited() const noexcept -> bool { return space_bell_.is_awaited(); }
 
@@ -109,7 +121,10 @@ class spsc_slot_reader {
   }
 
   /// Moves to a position that find() found.
-  void seek(std::uint32_t position) noexcept { event_ = position_ = position; }
+  void seek(std::uint32_t position) noexcept {
+    sought_ += position - position_;
+    event_ = position_ = position;
+  }
 
  private:
   [[nodiscard, gnu::always_inline]] static inline auto value_at(const slot_area<T>& area,
@@ -180,6 +195,7 @@ class spsc_slot_reader {
   std::uint32_t event_ = 0;     ///< position of the next event
   std::uint32_t released_ = 0;  ///< what the producer knows as our position
   std::uint32_t hint_ = 0;      ///< a position up to which everything is published, or nonsense
+  std::uint32_t sought_ = 0;    ///< slots that seek() went over
   bool corrupt_ = false;
   prefetch_cursor prefetched_;
 };

@@ -19,7 +19,8 @@ template <class T, class Memory>
 class spsc_slot_writer {
  public:
   explicit spsc_slot_writer(const spsc_control<Memory>& control) noexcept
-      : control_{control}, area_{control.data(), control.fields().capacity} {}
+      : control_{control},
+        area_{control.data(), control.fields().capacity, control.fields().capacity - 1} {}
 
   /// Finds the first slot that is not published and goes on from there.
   /// Returns  ok; corrupt: the shared positions cannot be those of a ring.
@@ -73,7 +74,7 @@ class spsc_slot_writer {
     const auto position =
         position_;  // a local: behind an atomic store every member is loaded again
     position_ = position + 1;
-    // [P2] release -> [C1] [C4] [C5] [C6]: the value in the slot.
+    // [P2] release -> [C1] [C4] [C5] [C6] [C7]: the value in the slot.
     Memory::store(area_.stamp_at(position), stamp_of(position), std::memory_order_release);
   }
 
@@ -95,7 +96,7 @@ class spsc_slot_writer {
   /// Publishes all that was withheld, with one store: nobody looks past the batch's first slot before.
   void publish_batch() noexcept {
     if (!has_batch_) return;
-    // [P3] release -> [C1] [C4] [C5] [C6]: the values and the later stamps of the batch.
+    // [P3] release -> [C1] [C4] [C5] [C6] [C7]: the values and the later stamps of the batch.
     Memory::store(area_.stamp_at(batch_position_), stamp_of(batch_position_),
                   std::memory_order_release);
     has_batch_ = false;
@@ -108,6 +109,19 @@ class spsc_slot_writer {
 
   /// From now on nothing fits without make_room(): the caller decides there.
   void stop() noexcept { limit_ = position_; }
+
+  /// A claim is open: nothing else fits until let_go(). Folded into the limit, so that the common path
+  /// stays one comparison.
+  void hold() noexcept {
+    held_ = true;
+    held_limit_ = limit_;
+    stop();
+  }
+  void let_go() noexcept {
+    held_ = false;
+    limit_ = held_limit_;
+  }
+  [[nodiscard]] auto is_held() const noexcept -> bool { return held_; }
 
   /// Slots free in the ring, as last seen.
   [[nodiscard]] auto room() const noexcept -> std::uint32_t {
@@ -153,6 +167,8 @@ class spsc_slot_writer {
   std::uint32_t read_position_ = 0;   ///< the consumer's, as last seen and found possible
   std::uint32_t batch_position_ = 0;  ///< of the first withheld slot, while there is a batch
   std::uint32_t high_water_ = 0;
+  std::uint32_t held_limit_ = 0;  ///< limit_, while a claim is open
+  bool held_ = false;
   bool has_batch_ = false;
   prefetch_cursor prefetched_;
 };

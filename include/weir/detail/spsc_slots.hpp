@@ -53,9 +53,10 @@ struct slot_area {
 
   std::byte* data = nullptr;
   std::uint32_t capacity = 0;
+  std::uint32_t mask = 0;  ///< capacity - 1
 
   [[nodiscard]] auto offset_of(std::uint32_t position) const noexcept -> std::uint32_t {
-    return (position & (capacity - 1)) * shape::stride;
+    return (position & mask) * shape::stride;
   }
   [[nodiscard]] auto stamp_at(std::uint32_t position) const noexcept -> std::uint32_t* {
     return word_at(data, offset_of(position));
