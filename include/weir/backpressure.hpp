@@ -86,22 +86,21 @@ struct drop_newest {
       const auto report_room = report_ ? producer.room_for(report_size) : 0;
       const auto needed = std::max(producer.room_for(size) + report_room, low_water_);
       std::uint32_t room = 0;
-      if (const auto outcome = producer.look_for_room(room); outcome != status::ok) return outcome;
-      if (room < needed || (report_ && !write_report(producer))) {
-        refused(producer);
-        return status::full;
-      }
-      run_ = 0;
-      return status::ok;
+      if (const auto look = producer.look_for_room(room); look != status::ok) return look;
+      const auto outcome = room < needed ? status::full : write_report(producer);
+      if (outcome == status::full) refused(producer);
+      if (outcome == status::ok) run_ = 0;
+      return outcome;
     }
 
     template <class Producer>
-    [[nodiscard]] auto write_report(Producer& producer) noexcept -> bool {
+    [[nodiscard]] auto write_report(Producer& producer) noexcept -> status {
       if constexpr (requires { producer.write_reserved(std::span<const std::byte>{}, 0U); }) {
+        if (!report_) return status::ok;
         const auto count = std::bit_cast<std::array<std::byte, report_size>>(run_);
-        return producer.write_reserved(count, record_type::dropped) == status::ok;
+        return producer.write_reserved(count, record_type::dropped);
       } else {
-        return true;
+        return status::ok;
       }
     }
 

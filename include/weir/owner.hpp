@@ -6,7 +6,7 @@
 ///              Taking is one compare-exchange of `owner`, so a taker can die anywhere and never leaves
 ///              the thing half taken. `start` follows; while its epoch differs from the owner's, the
 ///              start is unknown and the id alone decides.
-/// Edges        O6 -> O1, O2, O5  what the last holder did before it let go    O3 -> O4  its start
+/// Edges        O6 -> O1, O2, O5, O7  what the last holder did before it let go    O3 -> O4  its start
 /// Progress     wait-free; liveness asks the operating system.
 /// Wrap, ABA    a take-over goes wrong only if, between the proof of death and the exchange, exactly
 ///              1024 k other takings end with the same id alive again.
@@ -46,7 +46,7 @@ class owner_entry {
     if (state_of(seen) == owner_state::alive) return status::busy;
     const auto self = Memory::self();
     const auto mine = self << epoch_bits | ((seen + 1) & epoch_mask);
-    // [O2] acq_rel -> [O1] [O5] <- [O6]: who holds it; all that the last holder did.
+    // [O2] acq_rel -> [O1] [O5] [O7] <- [O6]: who holds it; all that the last holder did.
     if (!Memory::compare_exchange(owner_, seen, mine, std::memory_order_acq_rel,
                                   // relaxed: failed CAS, nothing read
                                   std::memory_order_relaxed)) {
@@ -58,24 +58,30 @@ class owner_entry {
     return mine;
   }
 
-  /// False in a fork's copy of a handle: such a copy is dead.
+  /// False in a fork's copy of a handle, which must not be used; its destructor does nothing.
   [[nodiscard]] static auto taken_by_this_process(std::uint32_t mine) noexcept -> bool {
     return mine >> epoch_bits == Memory::self();
   }
 
   /// Lets go. Needs  taken_by_this_process(mine).
   void drop(std::uint32_t mine) noexcept {
-    // [O6] release -> [O1] [O2] [O5]: all that this holder did.
+    // [O6] release -> [O1] [O2] [O5] [O7]: all that this holder did.
     static_cast<void>(Memory::compare_exchange(owner_, mine, mine & epoch_mask,
                                                std::memory_order_release,
                                                // relaxed: failed CAS, nothing read
                                                std::memory_order_relaxed));
   }
 
-  /// Stays  dead, for good. Free and alive may change at once.
+  /// Stays  dead until a successor takes it. Free and alive may change at once.
   [[nodiscard]] auto state() const noexcept -> owner_state {
     // [O5] acquire <- [O2] [O6].
-    return state_of(Memory::load(owner_, std::memory_order_acquire));
+    const auto seen = Memory::load(owner_, std::memory_order_acquire);
+    const auto verdict = state_of(seen);
+    if (verdict != owner_state::dead) return verdict;
+    // A holder that let go and then ended is no dead holder: whoever changed the word was alive.
+    // [O7] acquire <- [O2] [O6].
+    const auto now = Memory::load(owner_, std::memory_order_acquire);
+    return now == seen ? verdict : owner_state::alive;
   }
 
  private:

@@ -85,7 +85,7 @@ inline constexpr std::uint32_t padding_bit = 0x8000'0000;
   return capacity / 2 - 2 * header_size;
 }
 
-/// The smallest ring, in bytes: one that holds two records of up to 16 bytes.
+/// The smallest ring, in bytes: one whose largest record is 16 bytes.
 inline constexpr std::uint32_t min_capacity = 64;
 inline constexpr std::uint32_t max_capacity = 0x8000'0000;
 

@@ -99,7 +99,7 @@ inline void wake_all(const std::uint32_t* word) noexcept { as_atomic(word).notif
 
 #else
 
-/// The kernel's own timespec: two longs on every architecture, whatever the C library calls time_t.
+/// The kernel's own timespec for this call: two longs, whatever the C library calls time_t.
 struct kernel_timespec {
   long seconds;
   long nanoseconds;

@@ -5,8 +5,8 @@
 /// guess from time: no such process, a zombie without threads, or the same id started at another time.
 /// Anything that cannot be found out counts as alive.
 ///
-/// Needs  every process of one memory in one pid namespace, with /proc mounted; without /proc a reused
-///        id counts as alive.
+/// Needs  every process of one memory in one pid namespace and one time namespace, with /proc mounted;
+///        without /proc a reused id counts as alive. After execve a process is still the same one.
 #pragma once
 
 #include <array>

@@ -42,9 +42,11 @@ class byte_record {
   /// Done with the bytes: moves on to the next record. Released twice, it does nothing.
   void release() noexcept {
     if (!*this) return;
+    status_ = status::stale;
+    // Not if something else was read meanwhile: then this record is no longer the oldest.
+    if (core_->reader().position() / record::alignment != view_.sequence) return;
     core_->reader().skip(frame_);
     core_->let_go_if_awaited();
-    status_ = status::stale;
   }
 
  private:
@@ -123,7 +125,7 @@ class spsc_byte_consumer {
   /// Waits until there is something to read, as the policy says.
   ///
   /// Returns  ok; closed; corrupt; timed_out; stopped; empty (poll); would_block (inline mode);
-  ///          peer_dead: the ring is shared by processes, empty, and the producer died.
+  ///          peer_dead: policy park, the ring is shared by processes, empty, and the producer died.
   /// Thread   consumer.
   [[nodiscard]] auto wait(deadline until = no_deadline, const stop_word* stop = nullptr) noexcept
       -> status {
@@ -144,7 +146,11 @@ class spsc_byte_consumer {
       return {core_, outcome};
     }
     reader.seek(target);
-    return try_peek();
+    auto found = try_peek();
+    const bool same = found && found.sequence() == target / record::alignment &&
+                      found.bytes().size() == named.size;
+    if (!same) return {core_, reader.give_up()};  // it was there a moment ago
+    return found;
   }
 
   /// Position of the next record, for a message to the producer (acknowledge). Lets go of what was read.

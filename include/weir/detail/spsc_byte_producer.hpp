@@ -121,7 +121,8 @@ class spsc_byte_producer {
   }
 
   /// As try_claim, and waits for room as the policy says.
-  /// Returns  also timed_out, stopped, peer_dead (ring shared by processes), would_block (inline mode).
+  /// Returns  also timed_out, stopped, would_block (inline mode), peer_dead (park, in a ring that
+  ///          processes share).
   [[nodiscard]] auto claim(std::uint32_t size, deadline until = no_deadline,
                            const stop_word* stop = nullptr) noexcept -> claim_type
     requires(Backpressure::waits)
@@ -159,8 +160,9 @@ class spsc_byte_producer {
   /// Flushes and ends the stream: the consumer drains what is there and then sees `closed`.
   void close() noexcept { core_.close(); }
 
-  /// Takes the consumer's read position from a message instead of shared memory.
-  /// Returns  ok; stale: older than what this side knows; corrupt, for good: ahead of what was written.
+  /// Takes the consumer's read position from a message: free space is known without a look.
+  /// Needs    a message that synchronizes, as every queue and postMessage does.
+  /// Returns  ok; stale: older than what this side knows; corrupt, for good: ahead of what was published.
   [[nodiscard]] auto acknowledge(std::uint32_t read_position) noexcept -> status {
     return core_.acknowledge(read_position);
   }

@@ -124,15 +124,25 @@ class spsc_byte_reader {
 
   /// Finds the record of `size` bytes that starts at `target`. The ring stays as it is.
   /// Returns  ok; stale: behind us; empty: not published yet; corrupt: no such record starts there.
-  [[nodiscard]] auto find(std::uint32_t target, std::uint32_t size) const noexcept -> status {
+  [[nodiscard]] auto find(std::uint32_t target, std::uint32_t size) noexcept -> status {
+    if (corrupt_) return status::corrupt;
     const auto ahead = target - position();
     if (ahead > area_.capacity) return ahead >> 31 != 0 ? status::stale : status::corrupt;
     byte_walk<Memory> walk{area_, position()};
     while (within(walk.position(), position(), ahead)) {
       const auto from = walk.position();
-      if (const auto outcome = walk.step(); outcome != status::ok) return outcome;
+      const auto outcome = walk.step();
+      if (outcome == status::corrupt) return give_up();
+      if (outcome != status::ok) return outcome;
       if (from == target) return walk.last_payload() == size ? status::ok : status::corrupt;
     }
+    return status::corrupt;
+  }
+
+  /// From now on everything is `corrupt`.
+  auto give_up() noexcept -> status {
+    corrupt_ = true;
+    event_end_ = offset_;
     return status::corrupt;
   }
 
@@ -168,10 +178,7 @@ class spsc_byte_reader {
   [[nodiscard, gnu::noinline]] auto look_closer(std::uint32_t word) noexcept -> status {
     if (corrupt_) return status::corrupt;
     const auto verdict = area_.judge(word, offset_);
-    if (verdict == status::corrupt) {
-      corrupt_ = true;
-      event_end_ = offset_;
-    }
+    if (verdict == status::corrupt) return give_up();
     if (verdict != status::ok) return verdict;
     if (record::is_padding(word)) {
       returned_.template advance<Memory>(area_.data, area_.capacity);

@@ -143,7 +143,8 @@ class spsc_byte_writer {
   /// Takes a read position that came from outside, if it is one that the consumer may have.
   /// Returns  ok, corrupt: behind the last one or ahead of what was written.
   [[nodiscard]] auto accept(std::uint32_t read_position) noexcept -> status {
-    const bool possible = within(read_position, read_position_, position() - read_position_);
+    const bool possible =
+        within(read_position, read_position_, published_position() - read_position_);
     if (!possible || read_position % record::alignment != 0) return status::corrupt;
     read_position_ = read_position;
     return status::ok;

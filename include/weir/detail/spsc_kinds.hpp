@@ -19,7 +19,7 @@ struct spsc_kind {
   static constexpr auto number = layout::kind::spsc_slots;
   static constexpr bool frames = false;
   static constexpr std::uint32_t stride = slot_shape<T>::stride;
-  static constexpr std::uint32_t alignment = static_cast<std::uint32_t>(alignof(T));
+  static constexpr std::uint32_t alignment = slot_shape<T>::value_offset;
   static constexpr std::uint32_t unit = stride;      ///< bytes of span per unit of capacity
   static constexpr std::uint32_t position_step = 1;  ///< positions are multiples of it
   static constexpr std::uint32_t min_capacity = 2;

@@ -20,9 +20,12 @@ namespace weir {
 template <class T, class Core>
 class slot_record {
  public:
-  slot_record(Core& core, status outcome) noexcept : core_{&core}, status_{outcome} {}
+  slot_record(Core& core, status outcome) noexcept
+      : core_{&core}, position_{core.reader().position()}, status_{outcome} {}
   slot_record(slot_record&& other) noexcept
-      : core_{other.core_}, status_{std::exchange(other.status_, status::stale)} {}
+      : core_{other.core_},
+        position_{other.position_},
+        status_{std::exchange(other.status_, status::stale)} {}
   auto operator=(slot_record&&) -> slot_record& = delete;
 
   [[nodiscard]] explicit operator bool() const noexcept { return status_ == status::ok; }
@@ -34,23 +37,24 @@ class slot_record {
   /// The value's bytes where they lie. Needs  *this is true.
   [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> {
     const auto& reader = core_->reader();
-    return {reader.area().value_at(reader.position()), sizeof(T)};
+    return {reader.area().value_at(position_), sizeof(T)};
   }
   /// The slot's position. Needs  *this is true.
-  [[nodiscard]] auto sequence() const noexcept -> std::uint32_t {
-    return core_->reader().position();
-  }
+  [[nodiscard]] auto sequence() const noexcept -> std::uint32_t { return position_; }
 
   /// Done with the slot: moves on to the next. Released twice, it does nothing.
   void release() noexcept {
     if (!*this) return;
+    status_ = status::stale;
+    // Not if something else was read meanwhile: then this slot is no longer the oldest.
+    if (core_->reader().position() != position_) return;
     core_->reader().skip();
     core_->let_go_if_awaited();
-    status_ = status::stale;
   }
 
  private:
   Core* core_;
+  std::uint32_t position_;
   weir::status status_;
 };
 
@@ -122,7 +126,9 @@ class spsc_slot_consumer {
       return {core_, outcome};
     }
     reader.seek(named.sequence);
-    return try_peek();
+    auto found = try_peek();
+    if (!found) return {core_, reader.give_up()};  // it was there a moment ago
+    return found;
   }
 
   /// Position of the next slot, for a message to the producer (acknowledge). Lets go of what was read.

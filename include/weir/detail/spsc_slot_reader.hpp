@@ -109,15 +109,24 @@ class spsc_slot_reader {
 
   /// Returns  ok: the slot of `target` is published; stale: behind us; empty: not published yet;
   /// corrupt: no producer could be there.
-  [[nodiscard]] auto find(std::uint32_t target) const noexcept -> status {
+  [[nodiscard]] auto find(std::uint32_t target) noexcept -> status {
+    if (corrupt_) return status::corrupt;
     const auto ahead = target - position_;
     if (ahead >= area_.capacity) return ahead >> 31 != 0 ? status::stale : status::corrupt;
     for (auto at = position_;; ++at) {
       // [C5] acquire <- [P2] [P3].
       const auto stamp = Memory::load(area_.stamp_at(at), std::memory_order_acquire);
-      if (stamp != stamp_of(at)) return status::empty;
+      if (stamp == stamp_of(at) - area_.capacity) return status::empty;
+      if (stamp != stamp_of(at)) return give_up();
       if (at == target) return status::ok;
     }
+  }
+
+  /// From now on everything is `corrupt`.
+  auto give_up() noexcept -> status {
+    corrupt_ = true;
+    event_ = position_;
+    return status::corrupt;
   }
 
   /// Moves to a position that find() found.
@@ -140,12 +149,13 @@ class spsc_slot_reader {
                                                       std::uint32_t position) noexcept {
     if constexpr (!Memory::prefetches) return;
     constexpr auto stride = slot_shape<T>::stride;
-    const auto last = area.offset_of(position) + stride - 4;
+    const auto end = area.offset_of(position) + stride;
     if constexpr (stride < prefetch_step) {
-      if (((last ^ (last + stride)) & ~(prefetch_step - 1)) == 0) return;
+      if ((((end - 4) ^ (end - 4 + stride)) & ~(prefetch_step - 1)) == 0) return;
     }
-    for (std::uint32_t back = 0; back < stride; back += prefetch_step) {
-      auto* const word = word_at(area.data, last - back);
+    for (std::uint32_t back = 4; back + slot_shape<T>::value_offset <= stride;
+         back += prefetch_step) {
+      auto* const word = word_at(area.data, end - back);
       // relaxed: single writer
       const auto value = Memory::load(word, std::memory_order_relaxed);
       // relaxed: single writer
@@ -157,11 +167,7 @@ class spsc_slot_reader {
   [[nodiscard, gnu::noinline]] auto look_closer(std::uint32_t stamp) noexcept -> status {
     if (corrupt_) return status::corrupt;
     if (stamp == stamp_of(position_) - area_.capacity) return status::empty;
-    if (stamp != stamp_of(position_)) {
-      corrupt_ = true;
-      event_ = position_;
-      return status::corrupt;
-    }
+    if (stamp != stamp_of(position_)) return give_up();
     event();
     return status::ok;
   }

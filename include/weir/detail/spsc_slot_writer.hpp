@@ -136,7 +136,8 @@ class spsc_slot_writer {
 
   /// Takes a read position that came from outside, if it is one that the consumer may have.
   [[nodiscard]] auto accept(std::uint32_t read_position) noexcept -> status {
-    if (!within(read_position, read_position_, position_ - read_position_)) return status::corrupt;
+    if (!within(read_position, read_position_, published_position() - read_position_))
+      return status::corrupt;
     read_position_ = read_position;
     return status::ok;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Slots of a typed ring: a stamp and a value.
 ///
-///   byte  0          4 or alignof(T)                         stride
+///   byte  0          4 or 8                                  stride
 ///         +----------+-----+-----------------------------+---+
 ///         | stamp    |     | value                       |   |
 ///         +----------+-----+-----------------------------+---+
@@ -10,7 +10,7 @@
 /// stamp of the lap before (format() writes it for the first lap), so no lap has to be cleared, and
 /// anything else is damage. A stamp comes back only after 2^32 slots, and every lap overwrites it.
 ///
-/// Source  Vyukov's bounded queue (a sequence per slot); differs in that only the producer writes it.
+/// Source  Vyukov's bounded queue (a sequence per slot); differs in that only producers write stamps.
 #pragma once
 
 #include <weir/detail/bits.hpp>
@@ -23,11 +23,13 @@
 
 namespace weir {
 
-/// What a typed ring may hold: bytes mean the same on both sides, and comparing them compares values.
-/// Specialize for a type without unique representations (floats, padding) that may travel all the same.
+/// What a typed ring may hold: bytes mean the same on both sides, and every pattern of them is a value.
+/// Specialize for a type with padding, or with members like bool, that may travel all the same: then a
+/// hostile peer can make one that is no value. `long double` differs between architectures.
 template <class T>
-inline constexpr bool may_travel =
-    std::has_unique_object_representations_v<T> || std::is_floating_point_v<T>;
+inline constexpr bool may_travel = (std::has_unique_object_representations_v<T> &&
+                                    !std::is_same_v<T, bool> && !std::is_pointer_v<T>) ||
+                                   std::is_same_v<T, float> || std::is_same_v<T, double>;
 
 namespace detail {
 
@@ -41,7 +43,9 @@ struct slot_shape {
                 "weir: this type has padding or several representations of one value; specialize "
                 "weir::may_travel<T> to true if that is all right");
 
-  static constexpr std::uint32_t value_offset = larger(4, static_cast<std::uint32_t>(alignof(T)));
+  /// The largest power of two that divides the size, within [4, 8]: at least alignof(T), and the same
+  /// where a u64 is 4-aligned (i386).
+  static constexpr std::uint32_t value_offset = sizeof(T) % 8 == 0 ? 8 : 4;
   static constexpr std::uint32_t stride =
       align_up(value_offset + static_cast<std::uint32_t>(sizeof(T)), value_offset);
 };
