@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Counters that anybody who maps the memory may read, after the death of their writer too.
 ///
-/// Each side counts privately and stores its counters now and then (once per event, on every empty or
+/// Each side counts privately and stores its counters now and then (every few KiB, on every empty or
 /// full, on flush, close and drop) into its own line. All are u32 and wrap: observers take differences.
 #pragma once
 

@@ -27,6 +27,7 @@ class byte_record {
       : core_{other.core_},
         view_{other.view_},
         frame_{other.frame_},
+        redeemed_{other.redeemed_},
         status_{std::exchange(other.status_, status::stale)} {}
   auto operator=(byte_record&&) -> byte_record& = delete;
 
@@ -46,13 +47,20 @@ class byte_record {
     // Not if something else was read meanwhile: then this record is no longer the oldest.
     if (core_->reader().position() / record::alignment != view_.sequence) return;
     core_->reader().skip(frame_);
-    core_->let_go_if_awaited();
+    core_->let_go_after_one(redeemed_);
+  }
+
+  /// release() lets go of the space at once: whoever is told of each record does not look for more.
+  [[nodiscard]] auto as_redeemed() && noexcept -> byte_record {
+    redeemed_ = true;
+    return std::move(*this);
   }
 
  private:
   Core* core_;
   record_view view_;
   std::uint32_t frame_ = 0;
+  bool redeemed_ = false;
   weir::status status_ = status::ok;
 };
 
@@ -136,7 +144,7 @@ class spsc_byte_consumer {
   ///
   /// Returns  the record; stale: it was read already; empty: not published yet; corrupt: there is no such
   ///          record. Unless it is found, nothing is skipped.
-  /// What was skipped is let go of like what was read: call flush() before turning away.
+  /// Its release() lets go of the space at once.
   [[nodiscard]] auto redeem(const descriptor& named) noexcept -> peeked_type {
     auto& reader = core_.reader();
     const auto target = named.sequence * record::alignment;
@@ -150,7 +158,7 @@ class spsc_byte_consumer {
     const bool same = found && found.sequence() == target / record::alignment &&
                       found.bytes().size() == named.size;
     if (!same) return {core_, reader.give_up()};  // it was there a moment ago
-    return found;
+    return std::move(found).as_redeemed();
   }
 
   /// Position of the next record, for a message to the producer (acknowledge). Lets go of what was read.

@@ -119,6 +119,11 @@ class spsc_byte_reader {
     if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
   }
 
+  /// True once so much is unreleased that letting go of it is worth a store.
+  [[nodiscard]] auto release_is_due() const noexcept -> bool {
+    return position() - released_ >= area_.release_step();
+  }
+
   /// True if the producer has announced that it waits for space.
   [[nodiscard]] auto space_is_awaited() const noexcept -> bool { return space_bell_.is_awaited(); }
 
@@ -193,7 +198,7 @@ class spsc_byte_reader {
   /// Once per event step: lets go of space, prefetches, sets the next event behind `frame`.
   void event(std::uint32_t frame) noexcept {
     returned_.template advance<Memory>(area_.data, offset_);
-    if (position() - released_ >= area_.release_step()) release();
+    if (release_is_due()) release();
     event_end_ = smaller(offset_ + larger(frame, area_.event_step()), area_.last_end());
     prefetched_.template advance<Memory, false>(
         area_.data, offset_, smaller(event_end_ + prefetch_window, offset_ + known_ahead()));

@@ -82,6 +82,15 @@ class spsc_consumer_core {
       reader_.release();
   }
 
+  /// After one record in place: also where an eighth of the ring has gathered, or `at_once`.
+  void let_go_after_one(bool at_once) noexcept {
+    if (at_once || reader_.release_is_due()) {
+      reader_.release();
+    } else {
+      let_go_if_awaited();
+    }
+  }
+
   /// Lets go of everything that was read; refreshes the statistics where there is news.
   void let_go() noexcept {
     reader_.release();

@@ -25,6 +25,7 @@ class slot_record {
   slot_record(slot_record&& other) noexcept
       : core_{other.core_},
         position_{other.position_},
+        redeemed_{other.redeemed_},
         status_{std::exchange(other.status_, status::stale)} {}
   auto operator=(slot_record&&) -> slot_record& = delete;
 
@@ -49,12 +50,19 @@ class slot_record {
     // Not if something else was read meanwhile: then this slot is no longer the oldest.
     if (core_->reader().position() != position_) return;
     core_->reader().skip();
-    core_->let_go_if_awaited();
+    core_->let_go_after_one(redeemed_);
+  }
+
+  /// release() lets go of the slot at once: whoever is told of each value does not look for more.
+  [[nodiscard]] auto as_redeemed() && noexcept -> slot_record {
+    redeemed_ = true;
+    return std::move(*this);
   }
 
  private:
   Core* core_;
   std::uint32_t position_;
+  bool redeemed_ = false;
   weir::status status_;
 };
 
@@ -116,7 +124,7 @@ class spsc_slot_consumer {
   /// The slot that a descriptor names, past everything before it.
   /// Returns  the slot; stale: it was read already; empty: not published yet; corrupt: there is no such
   ///          slot. Unless it is found, nothing is skipped.
-  /// What was skipped is let go of like what was read: call flush() before turning away.
+  /// Its release() lets go of the slot at once.
   [[nodiscard]] auto redeem(const descriptor& named) noexcept -> peeked_type {
     auto& reader = core_.reader();
     const auto offset = layout::spsc::data + reader.area().offset_of(named.sequence) +
@@ -128,7 +136,7 @@ class spsc_slot_consumer {
     reader.seek(named.sequence);
     auto found = try_peek();
     if (!found) return {core_, reader.give_up()};  // it was there a moment ago
-    return found;
+    return std::move(found).as_redeemed();
   }
 
   /// Position of the next slot, for a message to the producer (acknowledge). Lets go of what was read.

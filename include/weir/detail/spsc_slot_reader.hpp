@@ -104,6 +104,11 @@ class spsc_slot_reader {
     if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
   }
 
+  /// True once so much is unreleased that letting go of it is worth a store.
+  [[nodiscard]] auto release_is_due() const noexcept -> bool {
+    return position() - released_ >= area_.release_step();
+  }
+
   /// True if the producer has announced that it waits for space.
   [[nodiscard]] auto space_is_awaited() const noexcept -> bool { return space_bell_.is_awaited(); }
 
@@ -174,7 +179,7 @@ class spsc_slot_reader {
 
   /// Once per event step: lets go of slots, prefetches, sets the next event.
   void event() noexcept {
-    if (position() - released_ >= area_.release_step()) release();
+    if (release_is_due()) release();
     event_ = position_ + area_.event_step();
     constexpr auto stride = slot_shape<T>::stride;
     const auto first = area_.offset_of(position_);

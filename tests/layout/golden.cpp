@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// The wire format as bytes: what a fixed sequence of operations leaves in memory, compared with the files in
+// golden/. With --update it writes them instead; the difference is then a change of the wire format, which
+// needs a new wire_format_version, or of what is counted when.
+#include "support/guarded_span.hpp"
+
+#include <weir/spsc_ring.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using weir::wake_protocol;
+
+/// native_memory, as a process that always has the same id and the same start.
+struct fixed_process : weir::native_memory {
+  static auto self() noexcept -> std::uint32_t { return 1; }
+  static auto start_of(std::uint32_t) noexcept -> std::uint32_t { return 1; }
+  static auto alive(std::uint32_t, std::uint32_t) noexcept -> bool { return true; }
+};
+
+/// Means the same in every program: no word of it is wider than 32 bits.
+struct sample {
+  std::uint32_t number;
+  std::uint32_t square;
+  std::uint32_t constant;
+};
+
+using content = std::vector<char>;
+
+auto content_of(const weir::test::guarded_span& memory) -> content {
+  const auto bytes = memory.bytes();
+  content copy(bytes.size());
+  std::ranges::transform(bytes, copy.begin(), [](std::byte byte) { return static_cast<char>(byte); });
+  return copy;
+}
+
+template <class Memory>
+auto byte_ring() -> content {
+  using ring_type = weir::spsc_ring<weir::bytes, Memory>;
+  constexpr std::uint32_t capacity = 256;
+  const weir::test::guarded_span memory{ring_type::bytes_required(capacity)};
+  auto ring = ring_type::format(memory.bytes(), {.capacity = capacity,
+                                                 .wake = wake_protocol::fenced,
+                                                 .process_shared = true,
+                                                 .type_tag = 0x0123'4567,
+                                                 .start_position = 0U - 64})
+                  .value();
+  auto producer = ring.producer().value();
+  auto consumer = ring.consumer().value();
+  std::array<std::byte, 100> bytes;
+  for (std::size_t index = 0; index < bytes.size(); ++index) bytes[index] = std::byte(index + 1);
+  const auto write = [&](std::uint32_t size, std::uint32_t type, bool later) {
+    auto claim = producer.try_claim(size);
+    std::copy_n(bytes.begin(), size, claim.bytes().begin());
+    static_cast<void>(later ? claim.commit_later(type) : claim.commit(type));
+  };
+  write(5, 1, false);
+  write(0, 2, false);
+  write(40, 3, false);  // behind padding, at the start of the data
+  write(8, 4, true);
+  write(13, 5, true);
+  producer.flush();
+  for (int count = 0; count < 2; ++count) consumer.try_peek().release();
+  consumer.flush();
+  write(17, 6, true);  // withheld: its word is not in memory yet
+  write(1, 7, true);
+  return content_of(memory);
+}
+
+template <class Memory>
+auto slot_ring() -> content {
+  using ring_type = weir::spsc_ring<sample, Memory>;
+  constexpr std::uint32_t capacity = 8;
+  const weir::test::guarded_span memory{ring_type::bytes_required(capacity)};
+  auto ring = ring_type::format(memory.bytes(), {.capacity = capacity,
+                                                 .wake = wake_protocol::at_flush,
+                                                 .type_tag = 7,
+                                                 .start_position = 0U - 3})
+                  .value();
+  auto producer = ring.producer().value();
+  auto consumer = ring.consumer().value();
+  const auto value_of = [](std::uint32_t number) -> sample {
+    return {number, number * number, 0xC0DE'C0DE};
+  };
+  for (std::uint32_t number = 1; number <= 6; ++number) {
+    static_cast<void>(producer.try_write(value_of(number)));
+  }
+  producer.flush();
+  for (int count = 0; count < 2; ++count) consumer.try_peek().release();
+  consumer.flush();
+  for (std::uint32_t number = 7; number <= 9; ++number) {
+    static_cast<void>(producer.try_claim().commit_later(value_of(number)));
+  }
+  return content_of(memory);
+}
+
+auto read_file(const std::filesystem::path& path) -> content {
+  std::ifstream file{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// Returns  true if both are the same; says where they differ.
+auto same(std::string_view what, const content& expected, const content& found) -> bool {
+  if (expected == found) return true;
+  const auto shorter = std::min(expected.size(), found.size());
+  std::size_t at = 0;
+  while (at < shorter && expected[at] == found[at]) ++at;
+  std::printf("%.*s: %zu bytes, expected %zu; the first difference is at byte %zu\n",
+              static_cast<int>(what.size()), what.data(), found.size(), expected.size(), at);
+  return false;
+}
+
+}  // namespace
+
+auto main(int argc, char** argv) -> int {
+  const bool update = argc == 2 && std::string_view{argv[1]} == "--update";
+  const std::filesystem::path folder{WEIR_GOLDEN_DIRECTORY};
+  struct vector {
+    const char* name;
+    content native;
+    content plain;
+  };
+  const vector vectors[] = {
+      {"spsc_bytes.bin", byte_ring<fixed_process>(), byte_ring<weir::plain_memory>()},
+      {"spsc_slots.bin", slot_ring<fixed_process>(), slot_ring<weir::plain_memory>()},
+  };
+  bool all_same = true;
+  for (const auto& each : vectors) {
+    if (update) {
+      std::ofstream{folder / each.name, std::ios::binary}.write(
+          each.native.data(), static_cast<std::streamsize>(each.native.size()));
+    }
+    all_same &= same(each.name, read_file(folder / each.name), each.native);
+    all_same &= same(std::string{each.name} + " in the inline mode", each.native, each.plain);
+  }
+  std::puts(all_same ? "the wire format is what it was" : "the wire format has changed");
+  return all_same ? 0 : 1;
+}

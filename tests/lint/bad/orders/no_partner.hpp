@@ -1,0 +1,7 @@
+// place: include/weir/detail/sample.hpp
+// expect: there is no [C1] in this protocol
+template <class Memory>
+void f(std::uint32_t* word) {
+  // [P1] release -> [C1]: the bytes.
+  Memory::store(word, 1, std::memory_order_release);
+}
