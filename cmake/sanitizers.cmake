@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# weir_sanitizers: the flags that WEIR_SANITIZE asks for; nothing by default.
+set(WEIR_SANITIZE none CACHE STRING
+  "Sanitizers. Values: none, address (with undefined behavior), thread. Default: none.")
+set_property(CACHE WEIR_SANITIZE PROPERTY STRINGS none address thread)
+
+add_library(weir_sanitizers INTERFACE)
+if(WEIR_SANITIZE STREQUAL none)
+  return()
+elseif(WEIR_SANITIZE STREQUAL address)
+  set(flags -fsanitize=address,undefined)
+elseif(WEIR_SANITIZE STREQUAL thread)
+  set(flags -fsanitize=thread)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    # g++ warns of every fence; under this sanitizer Weir's fences are read-modify-writes.
+    target_compile_options(weir_sanitizers INTERFACE -Wno-tsan)
+  endif()
+else()
+  message(FATAL_ERROR "WEIR_SANITIZE is '${WEIR_SANITIZE}'; it must be none, address or thread")
+endif()
+# -O1 -g1 halves the time of a build; a report still has its lines.
+target_compile_options(weir_sanitizers INTERFACE
+  ${flags} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1)
+target_link_options(weir_sanitizers INTERFACE ${flags})
