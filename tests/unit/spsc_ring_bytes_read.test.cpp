@@ -82,8 +82,8 @@ TEST_CASE("drain_shows_everything_in_order_and_says_that_it_is_empty") {
     std::uint32_t next = 0;
     std::uint32_t wrong = 0;
     const auto done = ring.consumer.drain([&](const weir::record_view& view) {
-      const bool right = view.type == next && view.bytes.size() == 10 &&
-                         weir::test::has_pattern(view.bytes, next);
+      const bool right =
+          view.type == next && view.bytes.size() == 10 && weir::test::has_pattern(view.bytes, next);
       wrong += right ? 0U : 1U;
       ++next;
     });
@@ -156,7 +156,7 @@ TEST_CASE("space_comes_back_by_the_eighth_of_the_ring_while_there_is_more_to_rea
   }
 }
 
-TEST_CASE("space_comes_back_when_everything_is_read_or_the_reader_says_so") {
+TEST_CASE("space_comes_back_when_nothing_more_is_found_or_the_reader_says_so") {
   sides ring{{.capacity = 4096}};
   ring.fill(3, 8);
   CHECK(read_pattern(ring.consumer, 0, 8));
@@ -166,7 +166,25 @@ TEST_CASE("space_comes_back_when_everything_is_read_or_the_reader_says_so") {
   CHECK(read_pattern(ring.consumer, 1, 8));
   CHECK(ring.shared_read_position() == 16);
   CHECK(read_pattern(ring.consumer, 2, 8));
+  CHECK(ring.shared_read_position() == 16);
+  CHECK(ring.consumer.try_peek().status() == status::empty);
   CHECK(ring.shared_read_position() == 48);
+}
+
+TEST_CASE("space_comes_back_with_a_record_of_an_eighth_of_the_ring") {
+  sides ring{{.capacity = 256}};
+  ring.fill(1, 24);
+  CHECK(read_pattern(ring.consumer, 0, 24));
+  CHECK(ring.shared_read_position() == 32);
+}
+
+TEST_CASE("space_of_a_redeemed_record_comes_back_with_its_release") {
+  sides ring{{.capacity = 4096}};
+  auto claim = ring.producer.try_claim(8);
+  const auto named = claim.commit().record;
+  ring.fill(1, 8);
+  ring.consumer.redeem(named).release();
+  CHECK(ring.shared_read_position() == 16);
 }
 
 TEST_CASE("space_comes_back_with_every_record_while_the_producer_waits_for_it") {
