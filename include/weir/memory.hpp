@@ -107,11 +107,11 @@ struct native_memory {
   /// Bytes that the protocol gives to this side alone: no other thread touches them meanwhile.
   [[gnu::always_inline]] static inline void copy_in(void* shared, const void* from,
                                                     std::size_t size) noexcept {
-    std::memcpy(shared, from, size);
+    if (size != 0) std::memcpy(shared, from, size);  // an empty span has no address
   }
   [[gnu::always_inline]] static inline void copy_out(void* to, const void* shared,
                                                      std::size_t size) noexcept {
-    std::memcpy(to, shared, size);
+    if (size != 0) std::memcpy(to, shared, size);
   }
 
   [[gnu::always_inline]] static inline void pause() noexcept { detail::cpu_pause(); }
@@ -171,10 +171,10 @@ struct plain_memory {
   [[nodiscard]] static auto register_for_heavy_fence(bool) noexcept -> bool { return true; }
 
   static void copy_in(void* shared, const void* from, std::size_t size) noexcept {
-    std::memcpy(shared, from, size);
+    if (size != 0) std::memcpy(shared, from, size);  // an empty span has no address
   }
   static void copy_out(void* to, const void* shared, std::size_t size) noexcept {
-    std::memcpy(to, shared, size);
+    if (size != 0) std::memcpy(to, shared, size);
   }
 
   static void pause() noexcept {}

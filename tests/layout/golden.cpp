@@ -40,7 +40,8 @@ using content = std::vector<char>;
 auto content_of(const weir::test::guarded_span& memory) -> content {
   const auto bytes = memory.bytes();
   content copy(bytes.size());
-  std::ranges::transform(bytes, copy.begin(), [](std::byte byte) { return static_cast<char>(byte); });
+  std::ranges::transform(bytes, copy.begin(),
+                         [](std::byte byte) { return static_cast<char>(byte); });
   return copy;
 }
 

@@ -160,7 +160,8 @@ void hand_over(const char* what) {
         seeded_random random{seed ^ read.next};
         auto consumer = there.ring.template consumer<weir::park>();
         if (!consumer) ++refused;
-        if (consumer) weir::test::consume(traffic, consumer.value(), read.next + shift, random, read);
+        if (consumer)
+          weir::test::consume(traffic, consumer.value(), read.next + shift, random, read);
       }}.join();
     }
   }};

@@ -86,7 +86,8 @@ TEST_CASE("what_was_offered_is_what_was_read_and_what_was_reported_as_dropped") 
         };
         while (consumer.wait() == status::ok) {
           if (consumer.drain(show, 1 + random.below(20)).outcome == status::corrupt) ++read.wrong;
-          for (auto naps = random.once_in(4) ? random.below(4) : 0; naps != 0; --naps) sched_yield();
+          for (auto naps = random.once_in(4) ? random.below(4) : 0; naps != 0; --naps)
+            sched_yield();
         }
       }};
       std::uint32_t dropped = 0;

@@ -122,7 +122,8 @@ TEST_CASE("readers_that_are_killed_at_any_moment_have_successors_that_miss_nothi
       {.capacity = 64, .process_shared = true, .start_position = 0U - 1000}};
   auto producer = there.ring.producer(wait_for_space<weir::backoff>{}).value();
   std::uint32_t written = 0;
-  shared_progress progress;  // 0: rounds begun; 1: number after the last one seen; 2: something wrong
+  shared_progress
+      progress;  // 0: rounds begun; 1: number after the last one seen; 2: something wrong
   for (std::uint32_t round = 1; round <= scaled(400); ++round) {
     child_process reader{[&] {
       auto consumer = there.ring.consumer<weir::backoff>().value();
@@ -155,11 +156,13 @@ TEST_CASE("readers_that_are_killed_at_any_moment_have_successors_that_miss_nothi
   bool first = true;
   auto outcome = status::ok;
   while (outcome == status::ok) {
-    outcome = consumer.drain([&](const weir::test::numbered& value) {
-                        if (first) expected = value[0];
-                        first = false;
-                        wrong += value == weir::test::value_of(expected++) ? 0U : 1U;
-                      }).outcome;
+    outcome = consumer
+                  .drain([&](const weir::test::numbered& value) {
+                    if (first) expected = value[0];
+                    first = false;
+                    wrong += value == weir::test::value_of(expected++) ? 0U : 1U;
+                  })
+                  .outcome;
   }
   CHECK(outcome == status::empty);
   CHECK(wrong == 0);

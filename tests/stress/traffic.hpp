@@ -36,11 +36,14 @@ struct byte_traffic {
   }
   template <class Producer>
   [[nodiscard]] auto claim(Producer& producer, std::uint32_t number) const noexcept {
-    if constexpr (requires { producer.claim(0U); }) return producer.claim(size_of(number));
-    else return producer.try_claim(size_of(number));
+    if constexpr (requires { producer.claim(0U); })
+      return producer.claim(size_of(number));
+    else
+      return producer.try_claim(size_of(number));
   }
   template <class Claim>
-  [[nodiscard]] auto commit(Claim& claim, std::uint32_t number, bool later) const noexcept -> status {
+  [[nodiscard]] auto commit(Claim& claim, std::uint32_t number, bool later) const noexcept
+      -> status {
     fill_pattern(claim.bytes(), number);
     return (later ? claim.commit_later(number & 0xFFFF) : claim.commit(number & 0xFFFF)).outcome;
   }
@@ -71,11 +74,14 @@ struct typed_traffic {
 
   template <class Producer>
   [[nodiscard]] auto claim(Producer& producer, std::uint32_t) const noexcept {
-    if constexpr (requires { producer.claim(); }) return producer.claim();
-    else return producer.try_claim();
+    if constexpr (requires { producer.claim(); })
+      return producer.claim();
+    else
+      return producer.try_claim();
   }
   template <class Claim>
-  [[nodiscard]] auto commit(Claim& claim, std::uint32_t number, bool later) const noexcept -> status {
+  [[nodiscard]] auto commit(Claim& claim, std::uint32_t number, bool later) const noexcept
+      -> status {
     return (later ? claim.commit_later(value_of(number)) : claim.commit(value_of(number))).outcome;
   }
   [[nodiscard]] auto is(const numbered& value, std::uint32_t number) const noexcept -> bool {

@@ -24,15 +24,24 @@ class attacker {
   /// A word that is likely to hurt: small, near a power of two, near the real value, framed, or anything.
   [[nodiscard]] auto nasty(std::uint32_t real) noexcept -> std::uint32_t {
     switch (random_.below(9)) {
-      case 0: return random_.next();
-      case 1: return random_.below(64);
-      case 2: return (1U << random_.below(32)) - random_.below(16);
-      case 3: return real + 8 * random_.below(16) - 64;
-      case 4: return real ^ (1U << random_.below(32));
-      case 5: return record::commit_word(random_.below(capacity_));
-      case 6: return record::padding_word(8 * random_.below(capacity_ / 8 + 1));
-      case 7: return 0;
-      default: return real + random_.below(2 * capacity_) - capacity_;
+      case 0:
+        return random_.next();
+      case 1:
+        return random_.below(64);
+      case 2:
+        return (1U << random_.below(32)) - random_.below(16);
+      case 3:
+        return real + 8 * random_.below(16) - 64;
+      case 4:
+        return real ^ (1U << random_.below(32));
+      case 5:
+        return record::commit_word(random_.below(capacity_));
+      case 6:
+        return record::padding_word(8 * random_.below(capacity_ / 8 + 1));
+      case 7:
+        return 0;
+      default:
+        return real + random_.below(2 * capacity_) - capacity_;
     }
   }
 

@@ -17,7 +17,8 @@ struct both_sides {
 
   test_ring<T, Memory, Statistics> there;
   typename ring_type::template producer_type<Backpressure> producer;
-  typename ring_type::template consumer_type<Wait> consumer = there.ring.template consumer<Wait>().value();
+  typename ring_type::template consumer_type<Wait> consumer =
+      there.ring.template consumer<Wait>().value();
 
   explicit both_sides(const spsc_options& options, const Backpressure& policy = {})
       : there{options}, producer{there.ring.producer(policy).value()} {}

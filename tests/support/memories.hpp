@@ -16,7 +16,18 @@
 namespace weir::test {
 
 /// What a watching policy is told of.
-enum class access_kind { load, store, modify, fence, light_fence, heavy_fence, copy, pause, wait, wake };
+enum class access_kind {
+  load,
+  store,
+  modify,
+  fence,
+  light_fence,
+  heavy_fence,
+  copy,
+  pause,
+  wait,
+  wake
+};
 
 /// native_memory, with `Watch::before(kind, address)` in front, and loads that pass through
 /// `Watch::loaded(address, value)`.
@@ -107,9 +118,9 @@ struct counting_watch {
   static inline thread_local access_counts counts;
 
   static void before(access_kind what, const void*) noexcept {
-    std::uint32_t* const each[] = {&counts.loads,        &counts.stores,       &counts.modifies,
-                                   &counts.fences,       &counts.light_fences, &counts.heavy_fences,
-                                   &counts.copies,       &counts.pauses,       &counts.waits,
+    std::uint32_t* const each[] = {&counts.loads,  &counts.stores,       &counts.modifies,
+                                   &counts.fences, &counts.light_fences, &counts.heavy_fences,
+                                   &counts.copies, &counts.pauses,       &counts.waits,
                                    &counts.wakes};
     ++*each[static_cast<std::size_t>(what)];
   }

@@ -2,9 +2,9 @@
 /// Turns a hang into a failure. It is no limit on speed: its time is far beyond what any run needs.
 #pragma once
 
+#include <unistd.h>
 #include <csignal>
 #include <cstdlib>
-#include <unistd.h>
 
 namespace weir::test {
 

@@ -175,7 +175,8 @@ TEST_CASE("what_was_written_is_what_was_read_and_what_was_reported_as_dropped") 
       for (; attempts < 20'000; ++attempts) {
         const auto outcome = write_pattern(ring.producer, attempts, attempts * 7 % 200);
         wrong += outcome == status::ok || outcome == status::full ? 0U : 1U;
-        if (attempts % 13 == 0) wrong += ring.consumer.drain(read).outcome == status::empty ? 0U : 1U;
+        if (attempts % 13 == 0)
+          wrong += ring.consumer.drain(read).outcome == status::empty ? 0U : 1U;
       }
       while (write_pattern(ring.producer, attempts, 0) != status::ok) {
         ++attempts;
@@ -191,7 +192,8 @@ TEST_CASE("what_was_written_is_what_was_read_and_what_was_reported_as_dropped") 
 
 TEST_CASE("a_typed_ring_drops_until_its_low_water_mark_is_free") {
   dropping_words ring{{.capacity = 8}, drop_newest{.low_water = 4}};
-  for (std::uint64_t value = 0; value < 8; ++value) REQUIRE(ring.producer.try_write(value) == status::ok);
+  for (std::uint64_t value = 0; value < 8; ++value)
+    REQUIRE(ring.producer.try_write(value) == status::ok);
   CHECK(ring.producer.try_write(8) == status::full);
   for (std::uint32_t read = 1; read <= 4; ++read) {
     CHECK(ring.producer.try_write(9) == status::full);

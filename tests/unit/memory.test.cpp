@@ -110,7 +110,7 @@ TEST_CASE("the_counting_memory_counts") {
     static_cast<void>(count_memory::fetch_or(&word, 2, std::memory_order_acq_rel));
     count_memory::light_fence();
   });
-  CHECK(cost == weir::test::access_counts{
-                    .loads = 1, .stores = 1, .modifies = 1, .light_fences = 1});
+  CHECK(cost ==
+        weir::test::access_counts{.loads = 1, .stores = 1, .modifies = 1, .light_fences = 1});
   CHECK(word == 3);
 }

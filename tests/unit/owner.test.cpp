@@ -70,8 +70,7 @@ TEST_CASE("a_token_keeps_the_holder_and_the_start_of_it") {
   auto token = thing.entry().take();
   CHECK(thing.owner() == *token);
   CHECK(thing.owner() >> epoch_bits == weir::native_memory::self());
-  CHECK(thing.start() >> epoch_bits ==
-        weir::native_memory::start_of(weir::native_memory::self()));
+  CHECK(thing.start() >> epoch_bits == weir::native_memory::start_of(weir::native_memory::self()));
 }
 
 TEST_CASE("what_a_live_process_holds_is_busy_and_what_a_dead_one_held_can_be_taken") {

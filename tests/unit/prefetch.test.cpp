@@ -44,8 +44,8 @@ TEST_CASE("a_prefetch_cursor_never_leaves_its_range_whatever_the_walk_does") {
   std::uint32_t outside = 0;
   for (int step = 0; step < 100'000; ++step) {
     const auto begin = random.below(size + 1);
-    const auto end = random.once_in(10) ? random.below(size + 1)
-                                        : begin + random.below(size + 1 - begin);
+    const auto end =
+        random.once_in(10) ? random.below(size + 1) : begin + random.below(size + 1 - begin);
     cursor.advance<weir::native_memory, true>(memory.bytes().data(), begin, end);
     const auto at = offset_of(cursor);
     const bool inside = begin < end ? at >= end && at < end + prefetch_step : at <= size;
@@ -69,8 +69,7 @@ TEST_CASE("lines_are_handed_back_whole_once_and_with_the_bytes_they_had") {
   lines.restart(72);
   CHECK(offset_of(lines) == 64);
   const auto stores_until = [&](std::uint32_t end) {
-    return count_memory::cost_of(
-               [&] { lines.advance<count_memory>(memory.bytes().data(), end); })
+    return count_memory::cost_of([&] { lines.advance<count_memory>(memory.bytes().data(), end); })
         .stores;
   };
   CHECK(stores_until(127) == 0);

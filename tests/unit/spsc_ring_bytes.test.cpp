@@ -191,7 +191,8 @@ TEST_CASE("a_full_ring_says_what_would_fit_and_that_much_does") {
     for (std::uint32_t start = 0; start < 256; start += 24) {
       both_sides ring{{.capacity = 256, .start_position = start & ~7U}};
       REQUIRE(write_pattern(ring.producer, 0, first) == status::ok);
-      while (write_pattern(ring.producer, 0, 40) == status::ok) {}
+      while (write_pattern(ring.producer, 0, 40) == status::ok) {
+      }
       const auto refused = ring.producer.try_claim(112);
       REQUIRE(refused.status() == status::full);
       const auto fits = refused.free_bytes();

@@ -122,7 +122,9 @@ TEST_CASE("a_batch_becomes_visible_when_the_producer_leaves") {
 TEST_CASE("a_dropped_claim_in_a_batch_leaves_the_batch_as_it_is") {
   sides ring{{.capacity = 256}};
   REQUIRE(ring.withhold(0, 8) == status::ok);
-  { const auto dropped = ring.producer.try_claim(40); }
+  {
+    const auto dropped = ring.producer.try_claim(40);
+  }
   CHECK(ring.is_empty());
   REQUIRE(ring.withhold(1, 8) == status::ok);
   ring.producer.flush();

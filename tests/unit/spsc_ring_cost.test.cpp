@@ -77,7 +77,8 @@ TEST_CASE("a_withheld_record_costs_no_look_for_sleepers") {
 
 TEST_CASE("a_read_loads_its_record_and_two_words_more_and_stores_nothing") {
   byte_sides ring{{.capacity = 4096}};
-  while (ring.producer.try_write(eight) == status::ok) {}
+  while (ring.producer.try_write(eight) == status::ok) {
+  }
   std::array<std::byte, 8> out{};
   const auto cost = usual_cost([&] { static_cast<void>(ring.consumer.try_read(out)); });
   CHECK(cost.loads <= 4);
@@ -89,7 +90,8 @@ TEST_CASE("a_read_loads_its_record_and_two_words_more_and_stores_nothing") {
 
 TEST_CASE("a_typed_read_loads_one_stamp_and_two_words_more") {
   word_sides ring{{.capacity = 512}};
-  while (ring.producer.try_write(1) == status::ok) {}
+  while (ring.producer.try_write(1) == status::ok) {
+  }
   std::uint64_t value = 0;
   const auto cost = usual_cost([&] { static_cast<void>(ring.consumer.try_read(value)); });
   CHECK(cost.loads <= 3);
@@ -122,7 +124,8 @@ TEST_CASE("bookkeeping_costs_less_than_one_access_for_each_record") {
     for (std::uint32_t round = 0; round < rounds; ++round) {
       if (ring.producer.try_write(eight) != status::ok) FAIL("round " << round);
       if (round % 100 != 99) continue;
-      while (ring.consumer.try_read(out).outcome == status::ok) {}
+      while (ring.consumer.try_read(out).outcome == status::ok) {
+      }
     }
   });
   CHECK(cost.loads <= rounds * (1 + 4 + 1));
@@ -138,7 +141,8 @@ TEST_CASE("a_full_and_an_empty_ring_are_told_with_few_accesses") {
   CHECK(empty.loads <= 4);
   CHECK(empty.stores == 0);
   CHECK(empty.modifies == 0);
-  while (ring.producer.try_claim(16).commit().outcome == status::ok) {}
+  while (ring.producer.try_claim(16).commit().outcome == status::ok) {
+  }
   const auto full = usual_cost([&] { static_cast<void>(ring.producer.try_claim(16)); });
   CHECK(full.loads <= 4);
   CHECK(full.modifies == 0);

@@ -44,8 +44,8 @@ struct byte_kind {
   }
   /// The number of a record that is what it should be; else a number that none has.
   static auto number_of(const weir::record_view& view) -> std::uint32_t {
-    const bool whole = view.bytes.size() == size_of(view.type) &&
-                       weir::test::has_pattern(view.bytes, view.type);
+    const bool whole =
+        view.bytes.size() == size_of(view.type) && weir::test::has_pattern(view.bytes, view.type);
     return whole ? view.type : 0xFFFF'FFFF;
   }
 };
@@ -61,8 +61,8 @@ struct typed_kind {
   static auto write(Producer& producer, std::uint32_t number, bool later) -> bool {
     auto claim = producer.try_claim();
     if (!claim) return false;
-    return (later ? claim.commit_later(value_of(number)) : claim.commit(value_of(number))).outcome ==
-           status::ok;
+    return (later ? claim.commit_later(value_of(number)) : claim.commit(value_of(number)))
+               .outcome == status::ok;
   }
   template <class Producer>
   static void abandon(Producer& producer) {
@@ -97,7 +97,8 @@ void produce(const Ring& ring, shared_progress& progress) {
   progress.set(0, number);
   write(true);
   write(false);
-  while (write(number % 3 != 0)) {}
+  while (write(number % 3 != 0)) {
+  }
 }
 
 /// Reads in every way there is. `progress` 0: how many records it was shown or is about to be.
@@ -119,7 +120,8 @@ void consume(const Ring& ring, shared_progress& progress) {
 template <class Kind>
 auto format(const guarded_span& memory, std::uint32_t start) {
   return Kind::template ring<weir::native_memory>::format(
-             memory.bytes(), {.capacity = capacity, .process_shared = true, .start_position = start})
+             memory.bytes(),
+             {.capacity = capacity, .process_shared = true, .start_position = start})
       .value();
 }
 
@@ -202,8 +204,8 @@ TEMPLATE_TEST_CASE("a_consumer_may_die_before_any_access", "", byte_kind, typed_
       std::uint32_t first = written;
       {
         auto successor = ring.consumer().value();
-        static_cast<void>(successor.drain(
-            [&](const auto& record) { first = TestType::number_of(record); }, 1));
+        static_cast<void>(
+            successor.drain([&](const auto& record) { first = TestType::number_of(record); }, 1));
       }
       wrong += first <= progress.get(0) ? 0U : 1U;
       if (first != written) wrong += read_on<TestType>(ring, first + 1, wrong) == written ? 0U : 1U;
@@ -216,13 +218,15 @@ TEMPLATE_TEST_CASE("a_consumer_may_die_before_any_access", "", byte_kind, typed_
   }
 }
 
-TEMPLATE_TEST_CASE("a_ring_whose_formatting_died_is_not_ready_or_whole", "", byte_kind, typed_kind) {
+TEMPLATE_TEST_CASE("a_ring_whose_formatting_died_is_not_ready_or_whole", "", byte_kind,
+                   typed_kind) {
   using crashing_ring = typename TestType::template ring<crash_memory>;
   using ring = typename TestType::template ring<weir::native_memory>;
   const guarded_span memory{ring::bytes_required(64)};
   std::uint32_t deaths = 0;
   for (std::uint32_t fatal = 1; deaths + 1 == fatal; ++fatal) {
-    REQUIRE(ring::format(memory.bytes(), {.capacity = 64}));  // an old ring, which must not reappear
+    REQUIRE(
+        ring::format(memory.bytes(), {.capacity = 64}));  // an old ring, which must not reappear
     child_process child{[&] {
       crash_memory::die_before_access(fatal);
       return crashing_ring::format(memory.bytes(), {.capacity = 64, .type_tag = 7}) ? 0 : 1;
@@ -231,7 +235,7 @@ TEMPLATE_TEST_CASE("a_ring_whose_formatting_died_is_not_ready_or_whole", "", byt
     if (end == child_process::killed) ++deaths;
     const auto before_anything = fatal == 1;
     const auto outcome = ring::attach(memory.bytes(), 7).status();
-    const auto expected = end == 0            ? status::ok
+    const auto expected = end == 0          ? status::ok
                           : before_anything ? status::bad_layout
                                             : status::not_ready;
     if (outcome != expected) FAIL("died before access " << fatal);

@@ -36,8 +36,8 @@ TEST_CASE("a_descriptor_names_the_bytes_of_its_record") {
       const auto span = ring.there.memory.bytes().subspan(named.offset, named.size);
       if (!weir::test::has_pattern(span, number)) FAIL("record " << number);
       const auto record = ring.consumer.try_peek();
-      const bool same = record.bytes().data() == span.data() && record.bytes().size() == named.size &&
-                        record.sequence() == named.sequence;
+      const bool same = record.bytes().data() == span.data() &&
+                        record.bytes().size() == named.size && record.sequence() == named.sequence;
       if (!same) FAIL("record " << number);
       REQUIRE(read_pattern(ring.consumer, number, number % 60));
       REQUIRE(ring.consumer.try_peek().status() == status::empty);
@@ -120,8 +120,8 @@ TEST_CASE("a_forged_descriptor_is_refused_and_skips_nothing") {
     }
     if (is_true(forged)) continue;
     const auto outcome = ring.consumer.redeem(forged).status();
-    const bool refused = outcome == status::corrupt || outcome == status::stale ||
-                         outcome == status::empty;
+    const bool refused =
+        outcome == status::corrupt || outcome == status::stale || outcome == status::empty;
     wrong += refused && ring.consumer.try_peek().type() == 0 ? 0U : 1U;
   }
   CHECK(wrong == 0);

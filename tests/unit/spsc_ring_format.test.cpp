@@ -164,10 +164,14 @@ TEMPLATE_TEST_CASE("a_header_of_any_bytes_is_refused_or_describes_a_ring_inside_
   }
   const auto nasty = [&]() -> std::uint32_t {
     switch (random.below(4)) {
-      case 0: return random.next();
-      case 1: return 1U << random.below(32);
-      case 2: return 0U - random.below(1024);
-      default: return random.below(2048);
+      case 0:
+        return random.next();
+      case 1:
+        return 1U << random.below(32);
+      case 2:
+        return 0U - random.below(1024);
+      default:
+        return random.below(2048);
     }
   };
   std::uint32_t outside = 0;
@@ -176,7 +180,8 @@ TEMPLATE_TEST_CASE("a_header_of_any_bytes_is_refused_or_describes_a_ring_inside_
       *there.memory.word(4 + 4 * random.below(11)) = nasty();
     }
     if (auto found = TestType::attach(there.memory.bytes(), tag)) {
-      const bool inside = TestType::bytes_required(found->capacity()) <= there.memory.bytes().size();
+      const bool inside =
+          TestType::bytes_required(found->capacity()) <= there.memory.bytes().size();
       outside += inside ? 0U : 1U;
     }
     for (std::uint32_t word = 0; word < 12; ++word) *there.memory.word(word * 4) = original[word];

@@ -105,7 +105,8 @@ class victim {
     auto& random = enemy_.random();
     const auto start = random.next() & ~7U;
     ring_.emplace(
-        ring_type::format(memory_.bytes(), {.capacity = capacity, .start_position = start}).value());
+        ring_type::format(memory_.bytes(), {.capacity = capacity, .start_position = start})
+            .value());
     retake();
     enemy_.lie_once_in(random.once_in(3) ? 1 + random.below(20) : 0);
   }
@@ -125,16 +126,20 @@ class victim {
   void attack() {
     auto& random = enemy_.random();
     switch (random.below(8)) {
-      case 0: return enemy_.scribble_word(spsc::read_position);
-      case 1: return enemy_.scribble(spsc::data);
-      case 2: return enemy_.scribble_word(spsc::write_position);
+      case 0:
+        return enemy_.scribble_word(spsc::read_position);
+      case 1:
+        return enemy_.scribble(spsc::data);
+      case 2:
+        return enemy_.scribble_word(spsc::write_position);
       case 3:
         if (random.once_in(50)) enemy_.scribble_word(spsc::closed);
         return;
       case 4:  // an honest consumer would have read everything
         *memory_.word(spsc::read_position) = *memory_.word(spsc::write_position);
         return;
-      default: return;
+      default:
+        return;
     }
   }
 
@@ -150,13 +155,17 @@ class victim {
         if (random.once_in(5)) return status::ok;
         return which == 0 ? claim.commit().outcome : Kind::later(claim);
       }
-      case 2: return sane(Kind::write(*producer_, random));
+      case 2:
+        return sane(Kind::write(*producer_, random));
       case 3: {
-        const auto outcome = producer_->acknowledge(enemy_.nasty(*memory_.word(spsc::read_position)));
+        const auto outcome =
+            producer_->acknowledge(enemy_.nasty(*memory_.word(spsc::read_position)));
         if (outcome == status::corrupt) sticky_ = true;
         return sticky_ ? status::corrupt : status::ok;
       }
-      default: producer_->flush(); return sticky_ ? status::corrupt : status::ok;
+      default:
+        producer_->flush();
+        return sticky_ ? status::corrupt : status::ok;
     }
   }
 
@@ -201,9 +210,10 @@ TEST_CASE("a_forged_read_position_is_corrupt_for_good") {
   for (const std::uint32_t start : {0U, 0U - 128, 0x8000'0000U - 128}) {
     for (std::uint32_t which = 0; which < 7; ++which) {
       weir::test::byte_sides ring{{.capacity = 256, .start_position = start}};
-      while (write_pattern(ring.producer, 0, 16) == status::ok) {}
+      while (write_pattern(ring.producer, 0, 16) == status::ok) {
+      }
       const auto written = ring.word(spsc::write_position);
-      const std::uint32_t forged[] = {written + 8, written + 256,          start + 4,   start + 12,
+      const std::uint32_t forged[] = {written + 8, written + 256,          start + 4,  start + 12,
                                       start - 8,   written + 0x8000'0000U, written + 4};
       ring.word(spsc::read_position) = forged[which];
       CAPTURE(start, which);
@@ -222,7 +232,8 @@ TEST_CASE("a_read_position_that_goes_back_is_corrupt") {
     REQUIRE(write_pattern(ring.producer, number, 16) == status::ok);
     REQUIRE(read_pattern(ring.consumer, number, 16));
   }
-  while (write_pattern(ring.producer, 0, 16) == status::ok) {}
+  while (write_pattern(ring.producer, 0, 16) == status::ok) {
+  }
   ring.word(spsc::read_position) -= 24;
   CHECK(write_pattern(ring.producer, 0, 16) == status::corrupt);
 }
@@ -230,7 +241,8 @@ TEST_CASE("a_read_position_that_goes_back_is_corrupt") {
 TEST_CASE("a_forged_typed_read_position_is_corrupt_for_good") {
   for (const std::uint32_t forged : {5U, 100U, 0x8000'0000U, 0xFFFF'FFFFU}) {
     weir::test::both_sides<std::uint32_t> ring{{.capacity = 4}};
-    while (ring.producer.try_write(1) == status::ok) {}
+    while (ring.producer.try_write(1) == status::ok) {
+    }
     ring.word(spsc::read_position) = forged;
     CHECK(ring.producer.try_write(1) == status::corrupt);
     ring.word(spsc::read_position) = 4;
@@ -243,7 +255,8 @@ TEST_CASE("a_position_is_loaded_once_for_each_look") {
   static const std::uint32_t* read_position;
   static std::uint32_t loads;
   weir::test::both_sides<weir::bytes, adversary_memory> ring{{.capacity = 64}};
-  while (write_pattern(ring.producer, 0, 16) == status::ok) {}
+  while (write_pattern(ring.producer, 0, 16) == status::ok) {
+  }
   read_position = &ring.word(spsc::read_position);
   loads = 0;
   lying_watch::lie = [](const std::uint32_t* word, std::uint32_t value) noexcept {

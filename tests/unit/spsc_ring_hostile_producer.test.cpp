@@ -33,7 +33,8 @@ struct byte_kind {
   using ring = weir::spsc_ring<weir::bytes, adversary_memory>;
   template <class Producer>
   static void fill(Producer& producer, weir::test::seeded_random& random) {
-    while (write_pattern(producer, 1, random.below(60)) == status::ok) {}
+    while (write_pattern(producer, 1, random.below(60)) == status::ok) {
+    }
   }
   static auto read(ring::consumer_type<>& consumer) -> status {
     std::array<std::byte, 40> out;
@@ -46,7 +47,8 @@ struct typed_kind {
   using ring = weir::spsc_ring<std::array<std::uint32_t, 5>, adversary_memory>;
   template <class Producer>
   static void fill(Producer& producer, weir::test::seeded_random&) {
-    while (producer.try_write({}) == status::ok) {}
+    while (producer.try_write({}) == status::ok) {
+    }
   }
   static auto read(ring::consumer_type<>& consumer) -> status {
     std::array<std::uint32_t, 5> out;
@@ -104,11 +106,16 @@ class victim {
 
   void attack() {
     switch (enemy_.random().below(12)) {
-      case 0: return enemy_.scribble(spsc::data);
-      case 1: return enemy_.scribble(spsc::write_position);
-      case 2: return enemy_.scribble_word(spsc::write_position);
-      case 3: return enemy_.scribble_word(spsc::read_position);
-      default: return;
+      case 0:
+        return enemy_.scribble(spsc::data);
+      case 1:
+        return enemy_.scribble(spsc::write_position);
+      case 2:
+        return enemy_.scribble_word(spsc::write_position);
+      case 3:
+        return enemy_.scribble_word(spsc::read_position);
+      default:
+        return;
     }
   }
 
@@ -121,10 +128,12 @@ class victim {
         auto record = consumer_->try_peek();
         return look_at(record);
       }
-      case 1: return sane(Kind::read(*consumer_));
+      case 1:
+        return sane(Kind::read(*consumer_));
       case 2: {
         const auto limit = random.once_in(2) ? weir::no_limit : random.below(10);
-        const auto done = consumer_->drain([this](const auto& shown) { this->check(shown); }, limit);
+        const auto done =
+            consumer_->drain([this](const auto& shown) { this->check(shown); }, limit);
         if (done.outcome == status::ok && limit == 0 && sticky_) return status::corrupt;
         return sane(done.outcome);
       }
@@ -136,9 +145,14 @@ class victim {
         auto record = consumer_->redeem(forged);
         return look_at(record);
       }
-      case 4: return sane(consumer_->wait());
-      case 5: consumer_->flush(); break;
-      default: static_cast<void>(consumer_->read_position()); break;
+      case 4:
+        return sane(consumer_->wait());
+      case 5:
+        consumer_->flush();
+        break;
+      default:
+        static_cast<void>(consumer_->read_position());
+        break;
     }
     return sticky_ ? status::corrupt : status::ok;
   }

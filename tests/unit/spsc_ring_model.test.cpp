@@ -42,8 +42,9 @@ class byte_model {
   }
   /// The consumer may have gone over padding in front of the next record.
   [[nodiscard]] auto possibly_fits(std::uint32_t size) const -> bool {
-    return fits(size, !seen_.empty() ? seen_.front().start
-                                     : !hidden_.empty() ? hidden_.front().start : write_);
+    return fits(size, !seen_.empty()     ? seen_.front().start
+                      : !hidden_.empty() ? hidden_.front().start
+                                         : write_);
   }
 
   /// A claim goes behind its padding even if it is not committed.
@@ -106,29 +107,43 @@ class byte_run {
     switch (random_.below(12)) {
       case 0:
       case 1:
-      case 2: return write(false);
+      case 2:
+        return write(false);
       case 3:
-      case 4: return write(true);
-      case 5: return abandon();
+      case 4:
+        return write(true);
+      case 5:
+        return abandon();
       case 6:
-      case 7: return peek();
-      case 8: return read();
-      case 9: return drain();
-      case 10: ring_.producer.flush(); model_.flush(); return true;
-      default: ring_.consumer.flush(); model_.release(); return true;
+      case 7:
+        return peek();
+      case 8:
+        return read();
+      case 9:
+        return drain();
+      case 10:
+        ring_.producer.flush();
+        model_.flush();
+        return true;
+      default:
+        ring_.consumer.flush();
+        model_.release();
+        return true;
     }
   }
 
   auto size() -> std::uint32_t {
     const auto most = ring_.producer.max_record();
-    return random_.once_in(10) ? most - random_.below(3) : random_.below(most / (1 + random_.below(8)));
+    return random_.once_in(10) ? most - random_.below(3)
+                               : random_.below(most / (1 + random_.below(8)));
   }
 
   /// What a refused or granted claim must be.
   auto is_right(status outcome, std::uint32_t size) -> bool {
     if (outcome == status::full) model_.flush();  // a full ring shows what was withheld
-    const bool right = outcome == status::ok ? model_.possibly_fits(size)
-                                             : outcome == status::full && !model_.certainly_fits(size);
+    const bool right = outcome == status::ok
+                           ? model_.possibly_fits(size)
+                           : outcome == status::full && !model_.certainly_fits(size);
     if (outcome == status::ok) model_.claim(size);
     return right;
   }

@@ -127,12 +127,16 @@ TEMPLATE_TEST_CASE("a_forks_copies_of_the_handles_leave_the_ring_as_it_is", "", 
   auto producer = there.ring.producer().value();
   auto consumer = there.ring.consumer().value();
   const auto claim = [&] {
-    if constexpr (std::is_same_v<TestType, byte_ring>) return producer.try_claim(8);
-    else return producer.try_claim();
+    if constexpr (std::is_same_v<TestType, byte_ring>)
+      return producer.try_claim(8);
+    else
+      return producer.try_claim();
   };
   const auto withhold = [](auto open) {
-    if constexpr (std::is_same_v<TestType, byte_ring>) return open.commit_later().outcome;
-    else return open.commit_later(7).outcome;
+    if constexpr (std::is_same_v<TestType, byte_ring>)
+      return open.commit_later().outcome;
+    else
+      return open.commit_later(7).outcome;
   };
   REQUIRE(claim().commit().outcome == status::ok);
   REQUIRE(claim().commit().outcome == status::ok);
@@ -144,8 +148,12 @@ TEMPLATE_TEST_CASE("a_forks_copies_of_the_handles_leave_the_ring_as_it_is", "", 
   const auto bytes = there.memory.bytes();
   const std::vector<std::byte> before{bytes.begin(), bytes.end()};
   weir::test::child_process child{[&] {
-    { const auto moved_here = std::move(producer); }
-    { const auto moved_here = std::move(consumer); }
+    {
+      const auto moved_here = std::move(producer);
+    }
+    {
+      const auto moved_here = std::move(consumer);
+    }
     return 0;
   }};
   REQUIRE(child.wait() == 0);

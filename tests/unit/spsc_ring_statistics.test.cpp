@@ -68,7 +68,9 @@ TEST_CASE("withheld_records_and_what_a_drain_shows_are_counted_once") {
     REQUIRE(ring.producer.try_claim(8).commit_later().outcome == status::ok);
   }
   ring.producer.flush();
-  { const auto dropped = ring.producer.try_claim(8); }
+  {
+    const auto dropped = ring.producer.try_claim(8);
+  }
   CHECK(ring.consumer.drain([](const auto&) {}, 2).records == 2);
   CHECK(ring.consumer.drain([](const auto&) {}).records == 1);
   const auto [producer, consumer] = ring.there.ring.statistics();
@@ -148,7 +150,8 @@ TEST_CASE("drops_are_told_to_the_producer_even_where_nothing_is_counted") {
   weir::test::both_sides<weir::bytes, weir::native_memory, weir::drop_newest, weir::poll,
                          weir::uncounted>
       ring{{.capacity = 64}};
-  while (write_pattern(ring.producer, 0, 16) == status::ok) {}
+  while (write_pattern(ring.producer, 0, 16) == status::ok) {
+  }
   CHECK(write_pattern(ring.producer, 0, 16) == status::full);
   CHECK(ring.producer.dropped() == 2);
   CHECK(ring.there.ring.statistics().producer.drops == 0);

@@ -124,7 +124,8 @@ TEST_CASE("a_dead_producer_of_a_full_typed_ring_leaves_it_full") {
   const word_ring there{{.capacity = 4, .process_shared = true}};
   run_and_die([&](auto die) {
     auto producer = there.ring.producer().value();
-    while (producer.try_write(1) == status::ok) {}
+    while (producer.try_write(1) == status::ok) {
+    }
     die();
   });
   auto producer = there.ring.producer().value();
@@ -162,7 +163,8 @@ TEST_CASE("a_dead_consumers_role_is_taken_over_at_the_last_position_it_let_go_of
 TEST_CASE("a_dead_consumer_of_a_typed_ring_is_succeeded_too") {
   const word_ring there{{.capacity = 8, .process_shared = true}};
   auto producer = there.ring.producer().value();
-  for (std::uint64_t value = 0; value < 6; ++value) REQUIRE(producer.try_write(value) == status::ok);
+  for (std::uint64_t value = 0; value < 6; ++value)
+    REQUIRE(producer.try_write(value) == status::ok);
   run_and_die([&](auto die) {
     auto consumer = there.ring.consumer().value();
     std::uint64_t value = 0;

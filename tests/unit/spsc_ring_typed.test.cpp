@@ -149,9 +149,8 @@ TEST_CASE("withheld_values_appear_together") {
       }
       std::uint64_t next = round * 5;
       std::uint32_t wrong = 0;
-      const auto done = ring.consumer.drain([&](const std::uint64_t& value) {
-        wrong += value == next++ || value == 0 ? 0U : 1U;
-      });
+      const auto done = ring.consumer.drain(
+          [&](const std::uint64_t& value) { wrong += value == next++ || value == 0 ? 0U : 1U; });
       CHECK(done.records == 5 + round % 2);
       CHECK(wrong == 0);
     }
@@ -201,7 +200,8 @@ TEST_CASE("a_typed_drain_keeps_its_limit_and_never_shows_more_than_the_ring_hold
   CHECK(ring.word(spsc::read_position) == 5);
   const auto lap = ring.consumer.drain([&](const auto&) { fill(); });
   CHECK(lap.records <= 16);
-  while (ring.consumer.drain([](const auto&) {}).outcome != status::empty) {}
+  while (ring.consumer.drain([](const auto&) {}).outcome != status::empty) {
+  }
   const auto none = ring.consumer.drain([](const auto&) {});
   CHECK(none.outcome == status::empty);
   CHECK(none.records == 0);
@@ -209,7 +209,8 @@ TEST_CASE("a_typed_drain_keeps_its_limit_and_never_shows_more_than_the_ring_hold
 
 TEST_CASE("slots_come_back_by_the_eighth_of_the_ring_or_when_it_is_found_empty") {
   word_sides ring{{.capacity = 64}};
-  for (std::uint64_t value = 0; value < 64; ++value) REQUIRE(ring.producer.try_write(value) == status::ok);
+  for (std::uint64_t value = 0; value < 64; ++value)
+    REQUIRE(ring.producer.try_write(value) == status::ok);
   std::uint64_t value = 0;
   for (std::uint32_t read = 1; read <= 64; ++read) {
     REQUIRE(ring.consumer.try_read(value) == status::ok);

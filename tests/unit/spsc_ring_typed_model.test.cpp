@@ -29,7 +29,9 @@ auto value_of(std::uint32_t number) -> value_type {
 class typed_run {
  public:
   typed_run(std::uint32_t capacity, std::uint32_t start, std::uint64_t seed)
-      : ring_{{.capacity = capacity, .start_position = start}}, capacity_{capacity}, random_{seed} {}
+      : ring_{{.capacity = capacity, .start_position = start}},
+        capacity_{capacity},
+        random_{seed} {}
 
   /// Returns  steps in which ring and model disagreed.
   auto run() -> std::uint32_t {
@@ -42,15 +44,23 @@ class typed_run {
   auto agrees() -> bool {
     switch (random_.below(10)) {
       case 0:
-      case 1: return write();
-      case 2: return claim(false);
-      case 3: return claim(true);
-      case 4: return batch();
-      case 5: return peek();
+      case 1:
+        return write();
+      case 2:
+        return claim(false);
+      case 3:
+        return claim(true);
+      case 4:
+        return batch();
+      case 5:
+        return peek();
       case 6:
-      case 7: return read();
-      case 8: return drain();
-      default: return flush();
+      case 7:
+        return read();
+      case 8:
+        return drain();
+      default:
+        return flush();
     }
   }
 
@@ -75,8 +85,7 @@ class typed_run {
     auto claim = ring_.producer.try_claim();
     if (!is_right(claim.status())) return false;
     if (!claim || random_.once_in(4)) return true;
-    const auto done =
-        later ? claim.commit_later(value_of(next_)) : claim.commit(value_of(next_));
+    const auto done = later ? claim.commit_later(value_of(next_)) : claim.commit(value_of(next_));
     ++next_;
     if (!later) published_ = next_;
     return done.outcome == status::ok;

@@ -28,8 +28,7 @@ constexpr wake_protocol waking[] = {wake_protocol::at_flush, wake_protocol::fenc
                                     wake_protocol::asymmetric};
 
 template <class Wait>
-using bytes_waiting =
-    both_sides<weir::bytes, weir::native_memory, wait_for_space<Wait>, Wait>;
+using bytes_waiting = both_sides<weir::bytes, weir::native_memory, wait_for_space<Wait>, Wait>;
 
 auto after(std::chrono::nanoseconds time) -> weir::deadline {
   return std::chrono::steady_clock::now() + time;

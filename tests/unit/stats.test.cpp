@@ -27,8 +27,7 @@ TEST_CASE("a_producer_counts_into_seven_words_in_the_order_of_the_fields") {
                                            .late_wakes = 6,
                                            .high_water = 7};
   const auto words = stored<weir::producer_statistics, 7>(counters);
-  CHECK(words ==
-        std::array<std::uint32_t, 9>{0xABAB'ABAB, 1, 2, 3, 4, 5, 6, 7, 0xABAB'ABAB});
+  CHECK(words == std::array<std::uint32_t, 9>{0xABAB'ABAB, 1, 2, 3, 4, 5, 6, 7, 0xABAB'ABAB});
   const auto loaded =
       weir::detail::load_statistics<weir::native_memory, weir::producer_statistics>(&words[1]);
   CHECK(loaded.records == 1);

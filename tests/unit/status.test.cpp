@@ -15,15 +15,15 @@ using weir::status;
 
 TEST_CASE("every_status_keeps_its_number_and_its_name") {
   constexpr std::array<std::string_view, 18> golden{
-      "ok",          "full",      "empty", "closed", "timed_out",  "stopped",
-      "would_block", "too_large", "stale", "torn",   "lost",       "pending",
+      "ok",          "full",      "empty",      "closed",    "timed_out",   "stopped",
+      "would_block", "too_large", "stale",      "torn",      "lost",        "pending",
       "busy",        "corrupt",   "bad_layout", "not_ready", "unsupported", "peer_dead"};
-  constexpr std::array statuses{
-      status::ok,          status::full,      status::empty,      status::closed,
-      status::timed_out,   status::stopped,   status::would_block, status::too_large,
-      status::stale,       status::torn,      status::lost,       status::pending,
-      status::busy,        status::corrupt,   status::bad_layout, status::not_ready,
-      status::unsupported, status::peer_dead};
+  constexpr std::array statuses{status::ok,          status::full,        status::empty,
+                                status::closed,      status::timed_out,   status::stopped,
+                                status::would_block, status::too_large,   status::stale,
+                                status::torn,        status::lost,        status::pending,
+                                status::busy,        status::corrupt,     status::bad_layout,
+                                status::not_ready,   status::unsupported, status::peer_dead};
   STATIC_REQUIRE(statuses.size() == golden.size());
   for (std::uint32_t number = 0; number < golden.size(); ++number) {
     CAPTURE(number);

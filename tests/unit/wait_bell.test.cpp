@@ -9,8 +9,8 @@
 
 using weir::wake_protocol;
 using weir::detail::park_bell;
-using weir::test::access_kind;
 using weir::test::access_counts;
+using weir::test::access_kind;
 using weir::test::count_memory;
 
 namespace {
