@@ -114,12 +114,12 @@ using typed_setting = setting<typed_traffic, Wait, Memory>;
 
 TEMPLATE_TEST_CASE("every_record_arrives_once_in_order_and_whole", "", weir::poll, weir::spin,
                    weir::backoff, weir::park) {
-  run_all<byte_setting<TestType>>(1024, scaled(80'000), "bytes");
+  run_all<byte_setting<TestType>>(1024, scaled(40'000), "bytes");
 }
 
 TEMPLATE_TEST_CASE("every_value_arrives_once_in_order_and_whole", "", weir::poll, weir::spin,
                    weir::backoff, weir::park) {
-  run_all<typed_setting<TestType>>(16, scaled(80'000), "values");
+  run_all<typed_setting<TestType>>(16, scaled(40'000), "values");
 }
 
 TEMPLATE_TEST_CASE("the_smallest_rings_pass_everything_on", "", weir::backoff, weir::park) {
