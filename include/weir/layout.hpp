@@ -7,12 +7,13 @@
 ///          +--------+---------+------+-------+------------+----------+-------------+--------+
 ///          | magic  | version | kind | flags | total_size | capacity | data_offset | stride |
 ///          +--------+---------+------+-------+------------+----------+-------------+--------+
-///          32          36           40         44              48 … 127
-///          +-----------+------------+----------+---------------+--------------+
-///          | alignment | max_record | type_tag | wake_protocol | zero         |
-///          +-----------+------------+----------+---------------+--------------+
+///          32          36           40         44              48      52 … 127
+///          +-----------+------------+----------+---------------+-------+------+
+///          | alignment | max_record | type_tag | wake_protocol | slots | zero |
+///          +-----------+------------+----------+---------------+-------+------+
 ///
-/// All words are little-endian u32, naturally aligned, and only ever touched as whole 32-bit words.
+/// All words are little-endian u32, naturally aligned, and only ever touched as whole 32-bit words. The
+/// few that are marked u64 are 8-aligned, and only ever touched as whole 64-bit words.
 /// No pointer, no size_t, no bool: a 32-bit process, a 64-bit process and JavaScript read the same bytes.
 #pragma once
 
@@ -46,11 +47,25 @@ inline constexpr std::uint32_t magic_value = 0x52494557;
 enum class kind : std::uint32_t {
   spsc_bytes = 1,
   spsc_slots = 2,
+  mpsc_bytes = 3,
+  mpsc_slots = 4,
+  broadcast = 5,
+  latest = 6,
+  lanes = 7,
+  coalesce = 8,
+  doorbell = 9,
 };
 
-/// Flag bits of the header. A bit that is not named here is refused by attach().
+/// Flag bits of the header. A bit that a kind does not know is refused by its attach().
 inline constexpr std::uint32_t flag_process_shared = 1U << 0;
-inline constexpr std::uint32_t known_flags = flag_process_shared;
+/// mpsc: producers leave word of what they claim, so that a dead one's claim can be skipped.
+inline constexpr std::uint32_t flag_recoverable = 1U << 1;
+/// Sleepers of this ring sleep on a doorbell that lies elsewhere.
+inline constexpr std::uint32_t flag_doorbell = 1U << 2;
+/// latest: the version is a u64.
+inline constexpr std::uint32_t flag_wide_version = 1U << 3;
+inline constexpr std::uint32_t known_flags =
+    flag_process_shared | flag_recoverable | flag_doorbell | flag_wide_version;
 
 inline constexpr std::uint32_t magic = 0;
 inline constexpr std::uint32_t version = 4;
@@ -70,10 +85,16 @@ inline constexpr std::uint32_t max_record = 36;
 /// The application's own number for what the records mean.
 inline constexpr std::uint32_t type_tag = 40;
 inline constexpr std::uint32_t wake_protocol_word = 44;
+/// How many of what the kind repeats: producer slots, buffers, lanes, keys. 0 where nothing is.
+inline constexpr std::uint32_t slots = 48;
 inline constexpr std::uint32_t header_size = 128;
 
 /// The largest total_size: data of 2^31 bytes behind the control block.
 inline constexpr std::uint64_t max_total_size = 0x8000'0000ULL + 1024;
+
+/// Bits of a ring's word `closed`.
+inline constexpr std::uint32_t closed_by_producer = 1U << 0;
+inline constexpr std::uint32_t closed_by_consumer = 1U << 1;
 
 /// The control block of spsc_ring, after the header. One line per writer; what both sides write seldom
 /// and read often has lines of its own.
@@ -106,9 +127,54 @@ inline constexpr std::uint32_t space_park = data_park + span;
 inline constexpr std::uint32_t closed = space_park + span;
 inline constexpr std::uint32_t data = closed + span;
 
-inline constexpr std::uint32_t closed_by_producer = 1U << 0;
-inline constexpr std::uint32_t closed_by_consumer = 1U << 1;
-
 }  // namespace spsc
+
+/// The control block of mpsc_ring, after the header; then the producer slots, then the data. Byte rings
+/// have room for one largest record behind the data: a record never wraps, it runs on.
+namespace mpsc {
+
+inline constexpr std::uint32_t span = static_cast<std::uint32_t>(false_sharing_span);
+
+/// u64: position up to which everything is claimed; its highest bit says that the ring is closed.
+inline constexpr std::uint32_t claim_position = header_size;
+/// A claim position of some moment: a hint for prefetching. Written by whoever crosses a step.
+inline constexpr std::uint32_t hint = claim_position + span;
+
+// The consumer's line.
+inline constexpr std::uint32_t consumer_line = hint + span;
+/// u64: position below which everything may be claimed again. Written by the consumer.
+inline constexpr std::uint32_t read_position = consumer_line;
+/// u64: position below which everything was read; what lies between the two is being cleared.
+inline constexpr std::uint32_t consumed_position = consumer_line + 8;
+inline constexpr std::uint32_t consumer_owner = consumer_line + 16;
+inline constexpr std::uint32_t consumer_start = consumer_line + 20;
+inline constexpr std::uint32_t consumer_statistics = consumer_line + 24;
+
+/// Park word of the consumer, which waits for records (wait.hpp).
+inline constexpr std::uint32_t data_park = consumer_line + span;
+/// Park word of the producers, which wait for space.
+inline constexpr std::uint32_t space_park = data_park + span;
+/// Bits closed_by_producer and closed_by_consumer; set once, after the claim position's bit.
+inline constexpr std::uint32_t closed = space_park + span;
+/// One line per producer.
+inline constexpr std::uint32_t producer_slots = closed + span;
+
+// In each producer slot.
+/// u64: position and size of the claim that the producer makes or holds; 0: none.
+inline constexpr std::uint32_t slot_intent = 0;
+inline constexpr std::uint32_t slot_owner = 8;
+inline constexpr std::uint32_t slot_start = 12;
+inline constexpr std::uint32_t slot_statistics = 16;
+inline constexpr std::uint32_t slot_size = span;
+
+}  // namespace mpsc
+
+/// The whole of a doorbell, after the header.
+namespace doorbell {
+
+inline constexpr std::uint32_t park = header_size;
+inline constexpr std::uint32_t size = park + static_cast<std::uint32_t>(false_sharing_span);
+
+}  // namespace doorbell
 }  // namespace layout
 }  // namespace weir

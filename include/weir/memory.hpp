@@ -14,6 +14,7 @@
 #include <weir/detail/futex.hpp>
 #include <weir/detail/liveness.hpp>
 #include <weir/detail/pause.hpp>
+#include <weir/detail/relaxed_copy.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -27,19 +28,26 @@ namespace weir {
 /// What the members of a memory policy are called and take. `native_memory` is the reference.
 template <class Memory>
 concept memory_policy = requires(std::uint32_t* word, std::uint32_t value, std::memory_order order,
-                                 void* to, const void* from, std::size_t size, deadline until) {
+                                 std::uint64_t* wide, std::uint64_t wide_value, void* to,
+                                 const void* from, std::size_t size, deadline until) {
   { Memory::load(word, order) } noexcept -> std::same_as<std::uint32_t>;
   { Memory::store(word, value, order) } noexcept;
   { Memory::exchange(word, value, order) } noexcept -> std::same_as<std::uint32_t>;
   { Memory::fetch_add(word, value, order) } noexcept -> std::same_as<std::uint32_t>;
   { Memory::fetch_or(word, value, order) } noexcept -> std::same_as<std::uint32_t>;
   { Memory::compare_exchange(word, value, value, order, order) } noexcept -> std::same_as<bool>;
+  { Memory::load64(wide, order) } noexcept -> std::same_as<std::uint64_t>;
+  { Memory::store64(wide, wide_value, order) } noexcept;
+  { Memory::fetch_or64(wide, wide_value, order) } noexcept -> std::same_as<std::uint64_t>;
+  { Memory::cas64(wide, wide_value, wide_value, order, order) } noexcept -> std::same_as<bool>;
   { Memory::fence(order) } noexcept;
   { Memory::light_fence() } noexcept;
   { Memory::heavy_fence(true) } noexcept;
   { Memory::register_for_heavy_fence(true) } noexcept -> std::same_as<bool>;
   { Memory::copy_in(to, from, size) } noexcept;
   { Memory::copy_out(to, from, size) } noexcept;
+  { Memory::copy_in_words(word, from, size) } noexcept;
+  { Memory::copy_out_words(to, word, size) } noexcept;
   { Memory::pause() } noexcept;
   { Memory::yield() } noexcept;
   { Memory::wait(word, value, until) } noexcept -> std::same_as<wait_result>;
@@ -95,6 +103,29 @@ struct native_memory {
                                        static_cast<int>(failure));
   }
 
+  /// Words of 64 bits: 8-aligned, on i386 too, and always touched whole.
+  [[gnu::always_inline]] static inline auto load64(const std::uint64_t* word,
+                                                   std::memory_order order) noexcept
+      -> std::uint64_t {
+    return __atomic_load_n(static_cast<const aligned_u64*>(word), static_cast<int>(order));
+  }
+  [[gnu::always_inline]] static inline void store64(std::uint64_t* word, std::uint64_t value,
+                                                    std::memory_order order) noexcept {
+    __atomic_store_n(static_cast<aligned_u64*>(word), value, static_cast<int>(order));
+  }
+  [[gnu::always_inline]] static inline auto fetch_or64(std::uint64_t* word, std::uint64_t value,
+                                                       std::memory_order order) noexcept
+      -> std::uint64_t {
+    return __atomic_fetch_or(static_cast<aligned_u64*>(word), value, static_cast<int>(order));
+  }
+  /// On failure `expected` becomes what the word held.
+  [[gnu::always_inline]] static inline auto cas64(std::uint64_t* word, std::uint64_t& expected,
+                                                  std::uint64_t desired, std::memory_order success,
+                                                  std::memory_order failure) noexcept -> bool {
+    return __atomic_compare_exchange_n(static_cast<aligned_u64*>(word), &expected, desired, false,
+                                       static_cast<int>(success), static_cast<int>(failure));
+  }
+
   [[gnu::always_inline]] static inline void fence(std::memory_order order) noexcept {
     detail::thread_fence(order);
   }
@@ -114,6 +145,17 @@ struct native_memory {
     if (size != 0) std::memcpy(to, shared, size);
   }
 
+  /// Bytes that another thread may be touching too: relaxed words, the last one in part. What was read
+  /// means something only once the protocol has found that nobody wrote meanwhile.
+  [[gnu::always_inline]] static inline void copy_in_words(std::uint32_t* shared, const void* from,
+                                                          std::size_t size) noexcept {
+    detail::copy_in_words(shared, from, size);
+  }
+  [[gnu::always_inline]] static inline void copy_out_words(void* to, const std::uint32_t* shared,
+                                                           std::size_t size) noexcept {
+    detail::copy_out_words(to, shared, size);
+  }
+
   [[gnu::always_inline]] static inline void pause() noexcept { detail::cpu_pause(); }
   static void yield() noexcept { detail::yield_thread(); }
   static auto wait(const std::uint32_t* word, std::uint32_t expected, deadline until) noexcept
@@ -130,6 +172,11 @@ struct native_memory {
   [[nodiscard]] static auto alive(std::uint32_t id, std::uint32_t start) noexcept -> bool {
     return detail::process_alive(id, start);
   }
+
+ private:
+  using aligned_u64 [[gnu::aligned(8)]] = std::uint64_t;
+  static_assert(__atomic_always_lock_free(sizeof(aligned_u64), nullptr),
+                "weir: the claim words of several producers need 64-bit atomics without a lock");
 };
 
 /// One thread, a plain buffer: the inline mode. Nothing blocks, nothing is fenced, nobody dies.
@@ -164,6 +211,25 @@ struct plain_memory {
     if (equal) *word = desired;
     return equal;
   }
+  static auto load64(const std::uint64_t* word, std::memory_order) noexcept -> std::uint64_t {
+    return *word;
+  }
+  static void store64(std::uint64_t* word, std::uint64_t value, std::memory_order) noexcept {
+    *word = value;
+  }
+  static auto fetch_or64(std::uint64_t* word, std::uint64_t value, std::memory_order) noexcept
+      -> std::uint64_t {
+    const auto before = *word;
+    *word = before | value;
+    return before;
+  }
+  static auto cas64(std::uint64_t* word, std::uint64_t& expected, std::uint64_t desired,
+                    std::memory_order, std::memory_order) noexcept -> bool {
+    const bool equal = *word == expected;
+    expected = *word;
+    if (equal) *word = desired;
+    return equal;
+  }
 
   static void fence(std::memory_order) noexcept {}
   static void light_fence() noexcept {}
@@ -175,6 +241,12 @@ struct plain_memory {
   }
   static void copy_out(void* to, const void* shared, std::size_t size) noexcept {
     if (size != 0) std::memcpy(to, shared, size);
+  }
+  static void copy_in_words(std::uint32_t* shared, const void* from, std::size_t size) noexcept {
+    copy_in(shared, from, size);
+  }
+  static void copy_out_words(void* to, const std::uint32_t* shared, std::size_t size) noexcept {
+    copy_out(to, shared, size);
   }
 
   static void pause() noexcept {}

@@ -18,6 +18,7 @@
 #include <weir/status.hpp>
 
 #include <cstdint>
+#include <utility>
 
 namespace weir {
 
@@ -97,6 +98,29 @@ class owner_entry {
 
   std::uint32_t* owner_ = nullptr;
   std::uint32_t* start_ = nullptr;
+};
+
+/// A role that is held; lets go when destroyed.
+template <class Memory>
+class held_role {
+ public:
+  held_role(const owner_entry<Memory>& entry, std::uint32_t token) noexcept
+      : entry_{entry}, token_{token} {}
+  held_role(held_role&& other) noexcept
+      : entry_{other.entry_}, token_{std::exchange(other.token_, 0)} {}
+  auto operator=(held_role&&) -> held_role& = delete;
+  ~held_role() {
+    if (*this) entry_.drop(token_);
+  }
+
+  /// False once moved from, and in a fork's copy.
+  [[nodiscard]] explicit operator bool() const noexcept {
+    return token_ != 0 && entry_.taken_by_this_process(token_);
+  }
+
+ private:
+  owner_entry<Memory> entry_;
+  std::uint32_t token_;
 };
 
 }  // namespace detail

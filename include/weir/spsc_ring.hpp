@@ -26,12 +26,9 @@
 
 #include <weir/backpressure.hpp>
 #include <weir/detail/header.hpp>
-#include <weir/detail/spsc_byte_consumer.hpp>
-#include <weir/detail/spsc_byte_producer.hpp>
 #include <weir/detail/spsc_control.hpp>
 #include <weir/detail/spsc_kinds.hpp>
-#include <weir/detail/spsc_slot_consumer.hpp>
-#include <weir/detail/spsc_slot_producer.hpp>
+#include <weir/doorbell.hpp>
 #include <weir/layout.hpp>
 #include <weir/memory.hpp>
 #include <weir/owner.hpp>
@@ -90,23 +87,28 @@ class spsc_ring {
   ///
   /// Needs    exclusive access to the span, which outlives every view and handle.
   /// Returns  a view; bad_layout: the span is not 64-byte aligned or too small, or the capacity is not
-  ///          a power of two in range, or the start position does not fit the framing.
-  [[nodiscard]] static auto format(std::span<std::byte> span,
-                                   const spsc_options& options = {}) noexcept -> result<spsc_ring> {
+  ///          a power of two in range, or the start position does not fit the framing, or the options
+  ///          contradict the doorbell.
+  /// With a doorbell, the consumer sleeps there; wake protocol and reach are the doorbell's.
+  [[nodiscard]] static auto format(std::span<std::byte> span, const spsc_options& options = {},
+                                   const doorbell<Memory>& bell = {}) noexcept
+      -> result<spsc_ring> {
     const auto capacity = options.capacity != 0 ? options.capacity : largest_capacity(span.size());
     if (!is_capacity(capacity) || bytes_required(capacity) > span.size() ||
         !detail::is_aligned(span) || options.start_position % ring_kind::position_step != 0) {
       return status::bad_layout;
     }
-    const auto wake = options.wake ? *options.wake : preferred_wake(options.process_shared);
-    const auto fields = expected(capacity, options.process_shared ? layout::flag_process_shared : 0,
+    const auto wake = options.wake ? *options.wake
+                      : bell       ? bell.protocol()
+                                   : detail::preferred_wake<Memory>(options.process_shared);
+    const auto fields = expected(capacity,
+                                 (options.process_shared ? layout::flag_process_shared : 0) |
+                                     (bell ? layout::flag_doorbell : 0),
                                  options.type_tag, static_cast<std::uint32_t>(wake));
+    if (!detail::fits_doorbell(fields, bell)) return status::bad_layout;
     detail::retract_header<Memory>(span.data());
-    for (auto offset = layout::wake_protocol_word + 4; offset < layout::spsc::data; offset += 4) {
-      // relaxed: before publication [F1]
-      Memory::store(detail::word_at(span.data(), offset), 0, std::memory_order_relaxed);
-    }
-    const detail::spsc_control<Memory> control{span.data(), fields};
+    detail::clear_control<Memory>(span.data(), layout::spsc::data);
+    const detail::spsc_control<Memory> control{span.data(), fields, bell.park_word()};
     control.store_read_position(options.start_position);
     control.store_write_position(options.start_position);
     ring_kind::template prepare<Memory>(control.data(), capacity, options.start_position);
@@ -117,9 +119,11 @@ class spsc_ring {
   /// A view of the ring that somebody formatted in the span.
   ///
   /// Returns  a view; not_ready: nobody has finished formatting; bad_layout: something else is there, or
-  ///          a ring of another kind, type, tag or wire format, or one that the span does not hold.
+  ///          a ring of another kind, type, tag or wire format, or one that the span does not hold, or
+  ///          one that was formatted with a doorbell unlike the one given here.
   /// Thread   any.   Progress  wait-free.
-  [[nodiscard]] static auto attach(std::span<std::byte> span, std::uint32_t type_tag = 0) noexcept
+  [[nodiscard]] static auto attach(std::span<std::byte> span, std::uint32_t type_tag = 0,
+                                   const doorbell<Memory>& bell = {}) noexcept
       -> result<spsc_ring> {
     auto found = detail::load_header<Memory>(span);
     if (!found) return found.status();
@@ -127,9 +131,10 @@ class spsc_ring {
     const bool possible =
         is_capacity(fields.capacity) &&
         fields.wake_protocol <= static_cast<std::uint32_t>(wake_protocol::asymmetric) &&
-        fields == expected(fields.capacity, fields.flags, type_tag, fields.wake_protocol);
+        fields == expected(fields.capacity, fields.flags & flags, type_tag, fields.wake_protocol) &&
+        detail::fits_doorbell(fields, bell);
     if (!possible) return status::bad_layout;
-    return spsc_ring{detail::spsc_control<Memory>{span.data(), fields}};
+    return spsc_ring{detail::spsc_control<Memory>{span.data(), fields, bell.park_word()}};
   }
 
   // --- roles
@@ -199,6 +204,8 @@ class spsc_ring {
   }
 
  private:
+  static constexpr auto flags = layout::flag_process_shared | layout::flag_doorbell;
+
   explicit spsc_ring(const detail::spsc_control<Memory>& control) noexcept : control_{control} {}
 
   [[nodiscard]] static constexpr auto is_capacity(std::uint32_t capacity) noexcept -> bool {
@@ -213,11 +220,6 @@ class spsc_ring {
     if (total < layout::spsc::data) return 0;
     return static_cast<std::uint32_t>(
         std::bit_floor((total - layout::spsc::data) / ring_kind::unit));
-  }
-
-  [[nodiscard]] static auto preferred_wake(bool across_processes) noexcept -> wake_protocol {
-    return Memory::register_for_heavy_fence(across_processes) ? wake_protocol::asymmetric
-                                                              : wake_protocol::fenced;
   }
 
   /// The header of such a ring. attach() accepts nothing else.

@@ -67,6 +67,22 @@ namespace detail {
 inline constexpr std::uint32_t park_waiting = 1;
 inline constexpr std::uint32_t ring_attempts = 64;
 
+/// The protocol for those who do not say which.
+template <class Memory>
+[[nodiscard]] auto preferred_wake(bool across_processes) noexcept -> wake_protocol {
+  return Memory::register_for_heavy_fence(across_processes) ? wake_protocol::asymmetric
+                                                            : wake_protocol::fenced;
+}
+
+/// Whether a side that sleeps, or wakes sleepers, can keep a wake protocol in this process.
+template <class Memory>
+[[nodiscard]] auto can_keep(wake_protocol protocol, bool across_processes, bool sleeps) noexcept
+    -> bool {
+  if (sleeps && protocol == wake_protocol::none) return false;
+  return protocol != wake_protocol::asymmetric ||
+         Memory::register_for_heavy_fence(across_processes);
+}
+
 /// What a side counted while it waited.
 struct wait_counters {
   std::uint32_t waits = 0;

@@ -14,7 +14,7 @@ import re
 
 import common
 
-ACCESS = re.compile(r"\bMemory::(?:load|store|exchange|fetch_add|fetch_or|compare_exchange|fence)\s*\(")
+ACCESS = re.compile(r"\bMemory::(?:load|store|exchange|fetch_add|fetch_or|compare_exchange|load64|store64|fetch_or64|cas64|fence)\s*\(")
 ORDER = re.compile(r"\bmemory_order(?:_|::)(relaxed|acquire|release|acq_rel|seq_cst)\b")
 ENTRY = re.compile(r"\[([A-Z]\d+)\] (fence\()?(acquire|release|acq_rel|seq_cst)\)?|relaxed: (.*)")
 REFERENCE = re.compile(r"\[([A-Z]\d+)\]")
@@ -33,13 +33,19 @@ class Label:
     sources: set  # labels that it takes from
 
 
+FAMILIES = ["spsc_byte", "spsc_slot", "mpsc_byte", "mpsc_slot", "broadcast", "latest", "lanes",
+            "coalesce", "doorbell"]
+
+
 def protocols_of(path):
-    """A header is a protocol of its own, but for spsc_ring, which has two, of bytes and of slots: each is
-    the files named after it, every other spsc_* file and the formatting in detail/header.hpp."""
-    rings = ["spsc_byte", "spsc_slot"]
-    if path.stem.startswith("spsc_") or path.stem == "header":
-        return [ring for ring in rings if path.stem.startswith(ring)] or rings
-    return [path.stem]
+    """A header is a protocol of its own, unless its name begins with that of a family: then it belongs to
+    that, as every mpsc_* file that is neither mpsc_byte* nor mpsc_slot* belongs to both of these. The
+    formatting in detail/header.hpp belongs to every family."""
+    if path.stem == "header":
+        return FAMILIES
+    exact = [family for family in FAMILIES if path.stem.startswith(family)]
+    shared = [family for family in FAMILIES if path.stem.split("_")[0] == family.split("_")[0]]
+    return exact or shared or [path.stem]
 
 
 def named(arrow, text):

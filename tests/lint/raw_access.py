@@ -4,7 +4,7 @@ import re
 
 import common
 
-MAY = {"memory.hpp", "detail/fence.hpp", "detail/futex.hpp"}
+MAY = {"memory.hpp", "detail/fence.hpp", "detail/futex.hpp", "detail/relaxed_copy.hpp"}
 RAW = re.compile(r"std::atomic\w*|\batomic_ref\b|__atomic_\w+|__sync_\w+|(?<!asm )\bvolatile\b")
 
 for path in common.headers():

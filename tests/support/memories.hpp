@@ -9,9 +9,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace weir::test {
 
@@ -30,7 +32,7 @@ enum class access_kind {
 };
 
 /// native_memory, with `Watch::before(kind, address)` in front, and loads that pass through
-/// `Watch::loaded(address, value)`.
+/// `Watch::loaded(address, value)`, of 32 and of 64 bits.
 template <class Watch>
 struct watched_memory : native_memory {
   static auto load(const std::uint32_t* word, std::memory_order order) noexcept -> std::uint32_t {
@@ -62,6 +64,24 @@ struct watched_memory : native_memory {
     Watch::before(access_kind::modify, word);
     return native_memory::compare_exchange(word, expected, desired, success, failure);
   }
+  static auto load64(const std::uint64_t* word, std::memory_order order) noexcept -> std::uint64_t {
+    Watch::before(access_kind::load, word);
+    return Watch::loaded(word, native_memory::load64(word, order));
+  }
+  static void store64(std::uint64_t* word, std::uint64_t value, std::memory_order order) noexcept {
+    Watch::before(access_kind::store, word);
+    native_memory::store64(word, value, order);
+  }
+  static auto fetch_or64(std::uint64_t* word, std::uint64_t value, std::memory_order order) noexcept
+      -> std::uint64_t {
+    Watch::before(access_kind::modify, word);
+    return native_memory::fetch_or64(word, value, order);
+  }
+  static auto cas64(std::uint64_t* word, std::uint64_t& expected, std::uint64_t desired,
+                    std::memory_order success, std::memory_order failure) noexcept -> bool {
+    Watch::before(access_kind::modify, word);
+    return native_memory::cas64(word, expected, desired, success, failure);
+  }
   static void fence(std::memory_order order) noexcept {
     Watch::before(access_kind::fence, nullptr);
     native_memory::fence(order);
@@ -81,6 +101,22 @@ struct watched_memory : native_memory {
   static void copy_out(void* to, const void* shared, std::size_t size) noexcept {
     Watch::before(access_kind::copy, shared);
     native_memory::copy_out(to, shared, size);
+  }
+  /// Each word is an access of its own: a watch may stop, or kill, between two of them.
+  static void copy_in_words(std::uint32_t* shared, const void* from, std::size_t size) noexcept {
+    const auto* source = static_cast<const std::byte*>(from);
+    for (std::size_t done = 0; done < size; done += sizeof(std::uint32_t)) {
+      std::uint32_t word = 0;
+      std::memcpy(&word, source + done, std::min(size - done, sizeof word));
+      store(shared++, word, std::memory_order_relaxed);
+    }
+  }
+  static void copy_out_words(void* to, const std::uint32_t* shared, std::size_t size) noexcept {
+    auto* target = static_cast<std::byte*>(to);
+    for (std::size_t done = 0; done < size; done += sizeof(std::uint32_t)) {
+      const auto word = load(shared++, std::memory_order_relaxed);
+      std::memcpy(target + done, &word, std::min(size - done, sizeof word));
+    }
   }
   static void pause() noexcept {
     Watch::before(access_kind::pause, nullptr);
@@ -124,9 +160,7 @@ struct counting_watch {
                                    &counts.wakes};
     ++*each[static_cast<std::size_t>(what)];
   }
-  static auto loaded(const std::uint32_t*, std::uint32_t value) noexcept -> std::uint32_t {
-    return value;
-  }
+  static auto loaded(const void*, auto value) noexcept { return value; }
 };
 
 /// Counts the cost of an operation, in this thread.
@@ -152,9 +186,7 @@ struct chaos_watch {
       for (auto hints = throw_of >> 26; hints != 0; --hints) detail::cpu_pause();
     }
   }
-  static auto loaded(const std::uint32_t*, std::uint32_t value) noexcept -> std::uint32_t {
-    return value;
-  }
+  static auto loaded(const void*, auto value) noexcept { return value; }
 };
 struct chaos_memory : watched_memory<chaos_watch> {};
 
@@ -167,6 +199,13 @@ struct lying_watch {
   static auto loaded(const std::uint32_t* word, std::uint32_t value) noexcept -> std::uint32_t {
     return lie != nullptr ? lie(word, value) : value;
   }
+  /// Both halves of a wide word are lied about.
+  static auto loaded(const std::uint64_t* word, std::uint64_t value) noexcept -> std::uint64_t {
+    const auto* const halves = reinterpret_cast<const std::uint32_t*>(word);
+    const auto low = loaded(halves, static_cast<std::uint32_t>(value));
+    const auto high = loaded(halves + 1, static_cast<std::uint32_t>(value >> 32));
+    return std::uint64_t{high} << 32 | low;
+  }
 };
 struct adversary_memory : watched_memory<lying_watch> {};
 
@@ -178,9 +217,7 @@ struct crashing_watch {
   static void before(access_kind, const void*) noexcept {
     if (left != never && --left == 0) kill(getpid(), SIGKILL);
   }
-  static auto loaded(const std::uint32_t*, std::uint32_t value) noexcept -> std::uint32_t {
-    return value;
-  }
+  static auto loaded(const void*, auto value) noexcept { return value; }
 };
 struct crash_memory : watched_memory<crashing_watch> {
   static void die_before_access(std::uint32_t number) noexcept { crashing_watch::left = number; }

@@ -28,6 +28,7 @@ TEST_CASE("the_header_words_stand_where_they_always_stood") {
   STATIC_REQUIRE(layout::max_record == 36);
   STATIC_REQUIRE(layout::type_tag == 40);
   STATIC_REQUIRE(layout::wake_protocol_word == 44);
+  STATIC_REQUIRE(layout::slots == 48);
   STATIC_REQUIRE(layout::header_size == 128);
 }
 
@@ -44,8 +45,30 @@ TEST_CASE("the_control_words_of_a_ring_stand_where_they_always_stood") {
   STATIC_REQUIRE(spsc::space_park == 512);
   STATIC_REQUIRE(spsc::closed == 640);
   STATIC_REQUIRE(spsc::data == 768);
-  STATIC_REQUIRE(spsc::closed_by_producer == 1);
-  STATIC_REQUIRE(spsc::closed_by_consumer == 2);
+  STATIC_REQUIRE(layout::closed_by_producer == 1);
+  STATIC_REQUIRE(layout::closed_by_consumer == 2);
+}
+
+TEST_CASE("the_control_words_of_a_ring_for_many_stand_where_they_always_stood") {
+  namespace mpsc = layout::mpsc;
+  STATIC_REQUIRE(mpsc::claim_position == 128);
+  STATIC_REQUIRE(mpsc::hint == 256);
+  STATIC_REQUIRE(mpsc::read_position == 384);
+  STATIC_REQUIRE(mpsc::consumed_position == 392);
+  STATIC_REQUIRE(mpsc::consumer_owner == 400);
+  STATIC_REQUIRE(mpsc::consumer_start == 404);
+  STATIC_REQUIRE(mpsc::consumer_statistics == 408);
+  STATIC_REQUIRE(mpsc::data_park == 512);
+  STATIC_REQUIRE(mpsc::space_park == 640);
+  STATIC_REQUIRE(mpsc::closed == 768);
+  STATIC_REQUIRE(mpsc::producer_slots == 896);
+  STATIC_REQUIRE(mpsc::slot_intent == 0);
+  STATIC_REQUIRE(mpsc::slot_owner == 8);
+  STATIC_REQUIRE(mpsc::slot_start == 12);
+  STATIC_REQUIRE(mpsc::slot_statistics == 16);
+  STATIC_REQUIRE(mpsc::slot_size == 128);
+  STATIC_REQUIRE(layout::doorbell::park == 128);
+  STATIC_REQUIRE(layout::doorbell::size == 256);
 }
 
 TEST_CASE("what_different_sides_write_lies_a_false_sharing_span_apart") {
@@ -68,8 +91,18 @@ TEST_CASE("what_different_sides_write_lies_a_false_sharing_span_apart") {
 TEST_CASE("kinds_flags_and_protocols_keep_their_numbers") {
   STATIC_REQUIRE(static_cast<std::uint32_t>(layout::kind::spsc_bytes) == 1);
   STATIC_REQUIRE(static_cast<std::uint32_t>(layout::kind::spsc_slots) == 2);
+  STATIC_REQUIRE(static_cast<std::uint32_t>(layout::kind::mpsc_bytes) == 3);
+  STATIC_REQUIRE(static_cast<std::uint32_t>(layout::kind::mpsc_slots) == 4);
+  STATIC_REQUIRE(static_cast<std::uint32_t>(layout::kind::broadcast) == 5);
+  STATIC_REQUIRE(static_cast<std::uint32_t>(layout::kind::latest) == 6);
+  STATIC_REQUIRE(static_cast<std::uint32_t>(layout::kind::lanes) == 7);
+  STATIC_REQUIRE(static_cast<std::uint32_t>(layout::kind::coalesce) == 8);
+  STATIC_REQUIRE(static_cast<std::uint32_t>(layout::kind::doorbell) == 9);
   STATIC_REQUIRE(layout::flag_process_shared == 1);
-  STATIC_REQUIRE(layout::known_flags == 1);
+  STATIC_REQUIRE(layout::flag_recoverable == 2);
+  STATIC_REQUIRE(layout::flag_doorbell == 4);
+  STATIC_REQUIRE(layout::flag_wide_version == 8);
+  STATIC_REQUIRE(layout::known_flags == 15);
   STATIC_REQUIRE(static_cast<std::uint32_t>(weir::wake_protocol::none) == 0);
   STATIC_REQUIRE(static_cast<std::uint32_t>(weir::wake_protocol::at_flush) == 1);
   STATIC_REQUIRE(static_cast<std::uint32_t>(weir::wake_protocol::fenced) == 2);

@@ -102,9 +102,10 @@ TEST_CASE("the_successor_of_a_consumer_that_closed_sees_a_closed_ring") {
 TEST_CASE("closing_is_one_bit_for_each_side_and_stays") {
   byte_sides ring{{.capacity = 256}};
   ring.consumer.close();
-  CHECK(ring.word(spsc::closed) == spsc::closed_by_consumer);
+  CHECK(ring.word(spsc::closed) == weir::layout::closed_by_consumer);
   ring.producer.close();
-  CHECK(ring.word(spsc::closed) == (spsc::closed_by_consumer | spsc::closed_by_producer));
+  CHECK(ring.word(spsc::closed) ==
+        (weir::layout::closed_by_consumer | weir::layout::closed_by_producer));
 }
 
 TEST_CASE("closing_rings_the_bell_of_the_other_side_whoever_announced_itself") {

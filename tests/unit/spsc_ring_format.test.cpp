@@ -137,7 +137,7 @@ TEST_CASE("a_start_inside_a_header_is_refused_in_byte_rings") {
 TEMPLATE_TEST_CASE("a_header_with_one_wrong_bit_is_refused", "", byte_ring, word_ring) {
   const formatted<TestType> there;
   std::uint32_t accepted = 0;
-  for (std::uint32_t offset = 0; offset < layout::wake_protocol_word + 4; offset += 4) {
+  for (std::uint32_t offset = 0; offset < layout::slots + 4; offset += 4) {
     for (std::uint32_t bit = 0; bit < 32; ++bit) {
       *there.memory.word(offset) ^= 1U << bit;
       const auto outcome = there.attach();

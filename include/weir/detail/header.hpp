@@ -31,6 +31,7 @@ struct header {
   std::uint32_t max_record = 0;
   std::uint32_t type_tag = 0;
   std::uint32_t wake_protocol = 0;
+  std::uint32_t slots = 0;
 
   [[nodiscard]] auto operator==(const header&) const noexcept -> bool = default;
 };
@@ -38,6 +39,12 @@ struct header {
 [[nodiscard]] inline auto word_at(std::byte* base, std::uint32_t offset) noexcept
     -> std::uint32_t* {
   return reinterpret_cast<std::uint32_t*>(base + offset);
+}
+
+/// Needs  a multiple of 8 as the offset.
+[[nodiscard]] inline auto wide_at(std::byte* base, std::uint32_t offset) noexcept
+    -> std::uint64_t* {
+  return reinterpret_cast<std::uint64_t*>(base + offset);
 }
 
 /// True if a primitive may begin at the span's first byte.
@@ -51,6 +58,15 @@ template <class Memory>
 void retract_header(std::byte* base) noexcept {
   // relaxed: before publication [F1]
   Memory::store(word_at(base, layout::magic), 0, std::memory_order_relaxed);
+}
+
+/// Second step of format(): everything from the end of the known header words up to `end` is 0.
+template <class Memory>
+void clear_control(std::byte* base, std::uint32_t end) noexcept {
+  for (auto offset = layout::slots + 4; offset < end; offset += 4) {
+    // relaxed: before publication [F1]
+    Memory::store(word_at(base, offset), 0, std::memory_order_relaxed);
+  }
 }
 
 /// Last step of format().
@@ -72,6 +88,7 @@ void publish_header(std::byte* base, const header& fields) noexcept {
   put(layout::max_record, fields.max_record);
   put(layout::type_tag, fields.type_tag);
   put(layout::wake_protocol_word, fields.wake_protocol);
+  put(layout::slots, fields.slots);
   // [F1] release -> [F2]: the header, and all that format() wrote behind it.
   Memory::store(word_at(base, layout::magic), layout::magic_value, std::memory_order_release);
 }
@@ -100,7 +117,8 @@ template <class Memory>
                       .alignment = get(layout::alignment),
                       .max_record = get(layout::max_record),
                       .type_tag = get(layout::type_tag),
-                      .wake_protocol = get(layout::wake_protocol_word)};
+                      .wake_protocol = get(layout::wake_protocol_word),
+                      .slots = get(layout::slots)};
   if ((fields.flags & ~layout::known_flags) != 0 || fields.total_size > span.size()) {
     return status::bad_layout;
   }

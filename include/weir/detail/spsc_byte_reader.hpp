@@ -11,6 +11,7 @@
 #pragma once
 
 #include <weir/detail/bits.hpp>
+#include <weir/detail/outcomes.hpp>
 #include <weir/detail/prefetch.hpp>
 #include <weir/detail/spsc_byte_walk.hpp>
 #include <weir/detail/spsc_control.hpp>
@@ -20,18 +21,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
-namespace weir {
-
-/// One record, as drain() shows it. Valid until the callback returns.
-struct record_view {
-  std::span<const std::byte> bytes;
-  std::uint32_t type;
-  std::uint32_t sequence;
-};
-
-namespace detail {
+namespace weir::detail {
 
 template <class Memory>
 class spsc_byte_reader {
@@ -50,6 +41,9 @@ class spsc_byte_reader {
   }
 
   [[nodiscard]] auto position() const noexcept -> std::uint32_t { return lap_ + offset_; }
+  [[nodiscard]] auto sequence() const noexcept -> std::uint32_t {
+    return position() / record::alignment;
+  }
   [[nodiscard]] auto area() const noexcept -> const byte_area& { return area_; }
 
   /// The record at the position. Returns  ok, with the bytes of ring it takes; empty; corrupt, for good.
@@ -127,10 +121,13 @@ class spsc_byte_reader {
   /// True if the producer has announced that it waits for space.
   [[nodiscard]] auto space_is_awaited() const noexcept -> bool { return space_bell_.is_awaited(); }
 
-  /// Finds the record of `size` bytes that starts at `target`. The ring stays as it is.
+  /// Finds the record that a descriptor names. The ring stays as it is.
   /// Returns  ok; stale: behind us; empty: not published yet; corrupt: no such record starts there.
-  [[nodiscard]] auto find(std::uint32_t target, std::uint32_t size) noexcept -> status {
-    if (corrupt_) return status::corrupt;
+  [[nodiscard]] auto find(const descriptor& named) noexcept -> status {
+    const auto target = named.sequence * record::alignment;
+    if (corrupt_ || named.offset != control_.payload_offset(area_.offset_of(target))) {
+      return status::corrupt;
+    }
     const auto ahead = target - position();
     if (ahead > area_.capacity) return ahead >> 31 != 0 ? status::stale : status::corrupt;
     byte_walk<Memory> walk{area_, position()};
@@ -139,7 +136,7 @@ class spsc_byte_reader {
       const auto outcome = walk.step();
       if (outcome == status::corrupt) return give_up();
       if (outcome != status::ok) return outcome;
-      if (from == target) return walk.last_payload() == size ? status::ok : status::corrupt;
+      if (from == target) return walk.last_payload() == named.size ? status::ok : status::corrupt;
     }
     return status::corrupt;
   }
@@ -151,7 +148,16 @@ class spsc_byte_reader {
     return status::corrupt;
   }
 
-  /// Moves to a position that find() found.
+  /// Moves to a record that find() found.
+  void seek_to(std::uint32_t sequence) noexcept { seek(sequence * record::alignment); }
+
+  /// Nothing more can come: a producer that has closed has published all.
+  [[nodiscard]] auto at_end() const noexcept -> bool { return true; }
+
+  /// What a sleeping consumer asks. Returns  ok, peer_dead.
+  [[nodiscard]] auto peer_status() const noexcept -> status { return control_.producer_status(); }
+
+ private:
   void seek(std::uint32_t position) noexcept {
     offset_ = area_.offset_of(position);
     lap_ = position - offset_;
@@ -159,7 +165,6 @@ class spsc_byte_reader {
     returned_.restart(offset_);
   }
 
- private:
   /// True for a record that lies in the ring and ends before the next event: nothing else to do.
   [[nodiscard, gnu::always_inline]] inline auto is_plain(std::uint32_t word,
                                                          std::uint32_t offset) const noexcept
@@ -230,5 +235,4 @@ class spsc_byte_reader {
   returned_lines returned_;
 };
 
-}  // namespace detail
-}  // namespace weir
+}  // namespace weir::detail

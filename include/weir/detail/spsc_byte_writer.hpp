@@ -58,6 +58,10 @@ class spsc_byte_writer {
     return (batch_offset_ <= offset_ ? lap_ : lap_ - area_.capacity) + batch_offset_;
   }
   [[nodiscard]] auto area() const noexcept -> const byte_area& { return area_; }
+  /// Names the record of `size` bytes at the position.
+  [[nodiscard]] auto describe(std::uint32_t size) const noexcept -> descriptor {
+    return {control_.payload_offset(offset_), size, position() / record::alignment};
+  }
   [[nodiscard]] auto payload() const noexcept -> std::byte* { return area_.payload_at(offset_); }
 
   /// True if a record of `size` bytes needs no bookkeeping.

@@ -6,6 +6,7 @@
 #include <weir/layout.hpp>
 #include <weir/memory.hpp>
 #include <weir/owner.hpp>
+#include <weir/record.hpp>
 #include <weir/status.hpp>
 #include <weir/wait.hpp>
 
@@ -18,13 +19,24 @@ namespace weir::detail {
 template <class Memory>
 class spsc_control {
  public:
+  using memory = Memory;
+
   spsc_control() = default;
-  spsc_control(std::byte* base, const header& fields) noexcept : base_{base}, fields_{fields} {}
+  /// `park`: the word that the consumer sleeps on, if it is not the ring's own.
+  spsc_control(std::byte* base, const header& fields, std::uint32_t* park) noexcept
+      : base_{base},
+        data_park_{park != nullptr ? park : word_at(base, layout::spsc::data_park)},
+        fields_{fields} {}
 
   [[nodiscard]] auto fields() const noexcept -> const header& { return fields_; }
   [[nodiscard]] auto data() const noexcept -> std::byte* { return base_ + layout::spsc::data; }
   [[nodiscard]] auto word(std::uint32_t offset) const noexcept -> std::uint32_t* {
     return word_at(base_, offset);
+  }
+  /// Where the payload of a record or slot begins, from the span's first byte.
+  [[nodiscard]] auto payload_offset(std::uint32_t offset) const noexcept -> std::uint32_t {
+    const auto before = fields_.stride == 0 ? record::header_size : fields_.alignment;
+    return layout::spsc::data + offset + before;
   }
   [[nodiscard]] auto protocol() const noexcept -> wake_protocol {
     return static_cast<wake_protocol>(fields_.wake_protocol);
@@ -35,7 +47,7 @@ class spsc_control {
 
   /// The bell that the consumer sleeps on.
   [[nodiscard]] auto data_bell() const noexcept -> park_bell<Memory> {
-    return {word(layout::spsc::data_park), protocol(), process_shared()};
+    return {data_park_, protocol(), process_shared()};
   }
   /// The bell that the producer sleeps on.
   [[nodiscard]] auto space_bell() const noexcept -> park_bell<Memory> {
@@ -46,6 +58,17 @@ class spsc_control {
   }
   [[nodiscard]] auto consumer_entry() const noexcept -> owner_entry<Memory> {
     return {word(layout::spsc::consumer_owner), word(layout::spsc::consumer_start)};
+  }
+
+  /// What a sleeper asks besides its own condition: ok; peer_dead.
+  [[nodiscard]] auto producer_status() const noexcept -> status {
+    return status_of(producer_entry());
+  }
+  [[nodiscard]] auto consumer_status() const noexcept -> status {
+    return status_of(consumer_entry());
+  }
+  [[nodiscard]] auto consumer_statistics_words() const noexcept -> std::uint32_t* {
+    return word(layout::spsc::consumer_statistics);
   }
 
   /// Position below which the consumer has read and let go of everything.
@@ -84,22 +107,18 @@ class spsc_control {
 
   /// Whether a side that sleeps, or wakes sleepers, can keep this ring's wake protocol.
   [[nodiscard]] auto supports(bool parks) const noexcept -> bool {
-    if (parks && protocol() == wake_protocol::none) return false;
-    return protocol() != wake_protocol::asymmetric ||
-           Memory::register_for_heavy_fence(process_shared());
+    return can_keep<Memory>(protocol(), process_shared(), parks);
   }
 
  private:
+  [[nodiscard]] auto status_of(const owner_entry<Memory>& peer) const noexcept -> status {
+    if (!process_shared()) return status::ok;
+    return peer.state() == owner_state::dead ? status::peer_dead : status::ok;
+  }
+
   std::byte* base_ = nullptr;
+  std::uint32_t* data_park_ = nullptr;
   header fields_;
 };
-
-/// What a role waits on besides its own condition: a peer that may have died. Asked only by sleepers.
-template <class Memory>
-[[nodiscard]] auto peer_status(const spsc_control<Memory>& control,
-                               const owner_entry<Memory>& peer) noexcept -> status {
-  if (!control.process_shared()) return status::ok;
-  return peer.state() == owner_state::dead ? status::peer_dead : status::ok;
-}
 
 }  // namespace weir::detail

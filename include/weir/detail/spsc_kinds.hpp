@@ -2,10 +2,18 @@
 /// What differs between a ring of byte records and a ring of values: sizes, numbers, handle types.
 #pragma once
 
-#include <weir/detail/spsc_byte_consumer.hpp>
-#include <weir/detail/spsc_byte_producer.hpp>
-#include <weir/detail/spsc_slot_consumer.hpp>
-#include <weir/detail/spsc_slot_producer.hpp>
+#include <weir/detail/byte_consumer.hpp>
+#include <weir/detail/byte_producer.hpp>
+#include <weir/detail/consumer_core.hpp>
+#include <weir/detail/slot_consumer.hpp>
+#include <weir/detail/slot_producer.hpp>
+#include <weir/detail/spsc_byte_reader.hpp>
+#include <weir/detail/spsc_byte_writer.hpp>
+#include <weir/detail/spsc_control.hpp>
+#include <weir/detail/spsc_producer_core.hpp>
+#include <weir/detail/spsc_slot_reader.hpp>
+#include <weir/detail/spsc_slot_writer.hpp>
+#include <weir/detail/spsc_slots.hpp>
 #include <weir/layout.hpp>
 #include <weir/record.hpp>
 
@@ -30,11 +38,12 @@ struct spsc_kind {
   template <class Memory, class Statistics>
   using producer_core = spsc_producer_core<Memory, Statistics, spsc_slot_writer<T, Memory>>;
   template <class Memory, class Statistics>
-  using consumer_core = spsc_consumer_core<Memory, Statistics, spsc_slot_reader<T, Memory>>;
+  using consumer_core =
+      detail::consumer_core<spsc_control<Memory>, Statistics, spsc_slot_reader<T, Memory>>;
   template <class Memory, class Statistics, class Backpressure>
-  using producer = spsc_slot_producer<T, Memory, Statistics, Backpressure>;
+  using producer = slot_producer<T, producer_core<Memory, Statistics>, Backpressure>;
   template <class Memory, class Statistics, class Wait>
-  using consumer = spsc_slot_consumer<T, Memory, Statistics, Wait>;
+  using consumer = slot_consumer<T, consumer_core<Memory, Statistics>, Wait>;
 
   /// Stamps every slot as the lap before the first one would have left it.
   template <class Memory>
@@ -66,11 +75,12 @@ struct spsc_kind<bytes> {
   using producer_core =
       spsc_producer_core<Memory, Statistics, spsc_byte_writer<Memory, Statistics>>;
   template <class Memory, class Statistics>
-  using consumer_core = spsc_consumer_core<Memory, Statistics, spsc_byte_reader<Memory>>;
+  using consumer_core =
+      detail::consumer_core<spsc_control<Memory>, Statistics, spsc_byte_reader<Memory>>;
   template <class Memory, class Statistics, class Backpressure>
-  using producer = spsc_byte_producer<Memory, Statistics, Backpressure>;
+  using producer = byte_producer<producer_core<Memory, Statistics>, Backpressure>;
   template <class Memory, class Statistics, class Wait>
-  using consumer = spsc_byte_consumer<Memory, Statistics, Wait>;
+  using consumer = byte_consumer<consumer_core<Memory, Statistics>, Wait>;
 
   /// An empty ring is one header that holds 0, where the first record will go.
   template <class Memory>

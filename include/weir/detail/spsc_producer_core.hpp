@@ -3,7 +3,7 @@
 #pragma once
 
 #include <weir/detail/spsc_control.hpp>
-#include <weir/record.hpp>
+#include <weir/owner.hpp>
 #include <weir/stats.hpp>
 #include <weir/status.hpp>
 #include <weir/wait.hpp>
@@ -11,42 +11,13 @@
 #include <cstdint>
 #include <utility>
 
-namespace weir {
-
-/// What a commit did.
-struct committed {
-  status outcome = status::stale;
-  descriptor record;  ///< names the record to whoever gets it by another way
-};
-
-namespace detail {
-
-/// A role that is held; lets go when destroyed.
-template <class Memory>
-class held_role {
- public:
-  held_role(const owner_entry<Memory>& entry, std::uint32_t token) noexcept
-      : entry_{entry}, token_{token} {}
-  held_role(held_role&& other) noexcept
-      : entry_{other.entry_}, token_{std::exchange(other.token_, 0)} {}
-  auto operator=(held_role&&) -> held_role& = delete;
-  ~held_role() {
-    if (*this) entry_.drop(token_);
-  }
-
-  /// False once moved from, and in a fork's copy.
-  [[nodiscard]] explicit operator bool() const noexcept {
-    return token_ != 0 && entry_.taken_by_this_process(token_);
-  }
-
- private:
-  owner_entry<Memory> entry_;
-  std::uint32_t token_;
-};
+namespace weir::detail {
 
 template <class Memory, class Statistics, class Writer>
 class spsc_producer_core {
  public:
+  using memory = Memory;
+
   spsc_producer_core(const spsc_control<Memory>& control, held_role<Memory> role) noexcept
       : control_{control},
         writer_{control},
@@ -79,6 +50,8 @@ class spsc_producer_core {
     return make_room(size);
   }
 
+  static constexpr bool withholds = true;
+
   /// While a claim is open nothing else fits.
   void open_claim() noexcept { writer_.hold(); }
   void end_claim() noexcept {
@@ -86,18 +59,22 @@ class spsc_producer_core {
     if (over_ != status::ok) writer_.stop();
   }
 
+  /// Nothing of a claim is visible: to forget it is to abort it.
+  void abort_claim() noexcept { end_claim(); }
+
   /// ok; closed: this side has closed; corrupt: it has seen damage. Then no claim succeeds any more.
   [[nodiscard]] auto over() const noexcept -> status { return over_; }
 
-  /// Publishes one record. Arguments as the writer's. Needs  reserve() was ok.
+  /// Publishes one record. Arguments as the writer's. Needs  reserve() was ok.  Returns  ok.
   template <class... Record>
-  [[gnu::always_inline]] inline void publish(Record... what) noexcept {
+  [[gnu::always_inline]] inline auto publish(Record... what) noexcept -> status {
     writer_.publish(what...);
     if (duty_ == duty::look) [[likely]] {
       data_bell_.ring_if_awaited_asymmetric();
     } else if (duty_ != duty::none) {
       attend();
     }
+    return status::ok;
   }
 
   /// Withholds one record until the next flush or publication.
@@ -118,7 +95,7 @@ class spsc_producer_core {
   /// Flushes, then says that nothing more will come. The next claim gets `closed`.
   void close() noexcept {
     flush();
-    control_.close(layout::spsc::closed_by_producer);
+    control_.close(layout::closed_by_producer);
     end(status::closed);
     data_bell_.ring();
   }
@@ -138,9 +115,7 @@ class spsc_producer_core {
       spsc_producer_core& core;
       std::uint32_t size;
       auto look() noexcept -> status { return core.look_closer(size); }
-      auto peer() noexcept -> status {
-        return peer_status(core.control_, core.control_.consumer_entry());
-      }
+      auto peer() noexcept -> status { return core.control_.consumer_status(); }
     } room{*this, size};
     auto bell = control_.space_bell();
     wait_counters counters;
@@ -249,5 +224,4 @@ class spsc_producer_core {
   held_role<Memory> role_;
 };
 
-}  // namespace detail
-}  // namespace weir
+}  // namespace weir::detail

@@ -34,6 +34,7 @@ class spsc_slot_reader {
   }
 
   [[nodiscard]] auto position() const noexcept -> std::uint32_t { return position_; }
+  [[nodiscard]] auto sequence() const noexcept -> std::uint32_t { return position_; }
   [[nodiscard]] auto area() const noexcept -> const slot_area<T>& { return area_; }
 
   /// The slot at the position. Returns  ok, empty, corrupt (for good).
@@ -112,10 +113,12 @@ class spsc_slot_reader {
   /// True if the producer has announced that it waits for space.
   [[nodiscard]] auto space_is_awaited() const noexcept -> bool { return space_bell_.is_awaited(); }
 
-  /// Returns  ok: the slot of `target` is published; stale: behind us; empty: not published yet;
-  /// corrupt: no producer could be there.
-  [[nodiscard]] auto find(std::uint32_t target) noexcept -> status {
-    if (corrupt_) return status::corrupt;
+  /// Finds the slot that a descriptor names.
+  /// Returns  ok; stale: behind us; empty: not published yet; corrupt: no producer could be there.
+  [[nodiscard]] auto find(const descriptor& named) noexcept -> status {
+    const auto target = named.sequence;
+    const auto offset = control_.payload_offset(area_.offset_of(target));
+    if (corrupt_ || named.offset != offset || named.size != sizeof(T)) return status::corrupt;
     const auto ahead = target - position_;
     if (ahead >= area_.capacity) return ahead >> 31 != 0 ? status::stale : status::corrupt;
     for (auto at = position_;; ++at) {
@@ -134,13 +137,21 @@ class spsc_slot_reader {
     return status::corrupt;
   }
 
-  /// Moves to a position that find() found.
+  /// Moves to a slot that find() found.
+  void seek_to(std::uint32_t sequence) noexcept { seek(sequence); }
+
+  /// Nothing more can come: a producer that has closed has published all.
+  [[nodiscard]] auto at_end() const noexcept -> bool { return true; }
+
+  /// What a sleeping consumer asks. Returns  ok, peer_dead.
+  [[nodiscard]] auto peer_status() const noexcept -> status { return control_.producer_status(); }
+
+ private:
   void seek(std::uint32_t position) noexcept {
     sought_ += position - position_;
     event_ = position_ = position;
   }
 
- private:
   [[nodiscard, gnu::always_inline]] static inline auto value_at(const slot_area<T>& area,
                                                                 std::uint32_t position) noexcept
       -> T {

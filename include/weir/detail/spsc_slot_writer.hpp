@@ -8,6 +8,7 @@
 #include <weir/detail/prefetch.hpp>
 #include <weir/detail/spsc_control.hpp>
 #include <weir/detail/spsc_slots.hpp>
+#include <weir/record.hpp>
 #include <weir/status.hpp>
 
 #include <cstddef>
@@ -41,6 +42,11 @@ class spsc_slot_writer {
 
   [[nodiscard]] auto position() const noexcept -> std::uint32_t { return position_; }
   [[nodiscard]] auto area() const noexcept -> const slot_area<T>& { return area_; }
+  /// Names the slot at the position.
+  [[nodiscard]] auto describe() const noexcept -> descriptor {
+    return {control_.payload_offset(area_.offset_of(position_)),
+            static_cast<std::uint32_t>(sizeof(T)), position_};
+  }
   [[nodiscard]] auto payload() const noexcept -> std::byte* { return area_.value_at(position_); }
 
   /// True if the slot at the position needs no bookkeeping.

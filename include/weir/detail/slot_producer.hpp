@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// The producer of a typed ring, and its claims.
+/// A producer of a typed ring, and its claims. `Core` is the role behind the handle.
 #pragma once
 
 #include <weir/backpressure.hpp>
-#include <weir/detail/spsc_producer_core.hpp>
-#include <weir/detail/spsc_slot_writer.hpp>
+#include <weir/detail/outcomes.hpp>
 #include <weir/record.hpp>
 #include <weir/status.hpp>
 #include <weir/wait.hpp>
@@ -18,8 +17,10 @@ namespace weir {
 
 /// One slot of the ring, reserved for one value. Move-only; destruction aborts.
 /// Needs  its producer outlives it and stays where it is.
-template <class T, class Memory, class Core>
+template <class T, class Core>
 class slot_claim {
+  using memory = typename Core::memory;
+
  public:
   slot_claim(Core& core, status outcome) noexcept : core_{&core}, status_{outcome} {
     if (*this) core.open_claim();
@@ -28,7 +29,7 @@ class slot_claim {
       : core_{other.core_}, status_{std::exchange(other.status_, status::stale)} {}
   auto operator=(slot_claim&&) -> slot_claim& = delete;
   ~slot_claim() {
-    if (*this) core_->end_claim();
+    if (*this) core_->abort_claim();
   }
 
   /// True while the slot may be written.
@@ -45,13 +46,15 @@ class slot_claim {
   auto commit() noexcept -> committed { return finish<true>(); }
   /// Publishes `value`.
   auto commit(const T& value) noexcept -> committed {
-    if (*this) Memory::copy_in(core_->writer().payload(), &value, sizeof(T));
+    if (*this) memory::copy_in(core_->writer().payload(), &value, sizeof(T));
     return finish<true>();
   }
   /// Ends the slot, and leaves its publication to flush(), the next commit, a full ring or the end of
   /// the role.
-  auto commit_later(const T& value) noexcept -> committed {
-    if (*this) Memory::copy_in(core_->writer().payload(), &value, sizeof(T));
+  auto commit_later(const T& value) noexcept -> committed
+    requires(Core::withholds)
+  {
+    if (*this) memory::copy_in(core_->writer().payload(), &value, sizeof(T));
     return finish<false>();
   }
 
@@ -60,18 +63,16 @@ class slot_claim {
   auto finish() noexcept -> committed {
     if (!*this) return {status_, {}};
     if (core_->over() != status::ok) return {core_->over(), {}};
-    const auto position = core_->writer().position();
-    const auto& area = core_->writer().area();
-    const auto offset =
-        layout::spsc::data + area.offset_of(position) + detail::slot_shape<T>::value_offset;
+    const auto named = core_->writer().describe();
+    auto outcome = status::ok;
     if constexpr (Publish) {
-      core_->publish();
+      outcome = core_->publish();
     } else {
       core_->withhold();
     }
     core_->end_claim();
     status_ = status::stale;
-    return {status::ok, {offset, static_cast<std::uint32_t>(sizeof(T)), position}};
+    return {outcome, named};
   }
 
   Core* core_;
@@ -83,15 +84,15 @@ class slot_claim {
 /// Thread  one at a time; hand it over only through something that synchronizes.
 /// Closing by the consumer is noticed at the next event (at most 1 KiB of slots later), when the ring is
 /// full, and while waiting.
-template <class T, class Memory, class Statistics, backpressure_policy Backpressure>
-class spsc_slot_producer {
-  using core = detail::spsc_producer_core<Memory, Statistics, detail::spsc_slot_writer<T, Memory>>;
+template <class T, class Core, backpressure_policy Backpressure>
+class slot_producer {
+  using memory = typename Core::memory;
   static constexpr auto value_size = static_cast<std::uint32_t>(sizeof(T));
 
  public:
-  using claim_type = slot_claim<T, Memory, core>;
+  using claim_type = slot_claim<T, Core>;
 
-  spsc_slot_producer(core state, const Backpressure& policy) noexcept
+  slot_producer(Core state, const Backpressure& policy) noexcept
       : core_{std::move(state)}, gate_{policy} {}
 
   /// Reserves one slot.
@@ -116,9 +117,8 @@ class spsc_slot_producer {
   [[nodiscard, gnu::always_inline]] inline auto try_write(const T& value) noexcept -> status {
     if (const auto outcome = admit(); outcome != status::ok) [[unlikely]]
       return outcome;
-    Memory::copy_in(core_.writer().payload(), &value, sizeof(T));
-    core_.publish();
-    return status::ok;
+    memory::copy_in(core_.writer().payload(), &value, sizeof(T));
+    return core_.publish();
   }
 
   /// As try_write, and waits for room as the policy says.
@@ -127,9 +127,8 @@ class spsc_slot_producer {
     requires(Backpressure::waits)
   {
     if (const auto outcome = await_slot(until, stop); outcome != status::ok) return outcome;
-    Memory::copy_in(core_.writer().payload(), &value, sizeof(T));
-    core_.publish();
-    return status::ok;
+    memory::copy_in(core_.writer().payload(), &value, sizeof(T));
+    return core_.publish();
   }
 
   /// Publishes as many of the values, in order, as there is room for, with one publication.
@@ -138,7 +137,7 @@ class spsc_slot_producer {
     std::size_t written = 0;
     for (const T& value : values) {
       if (admit() != status::ok) break;
-      Memory::copy_in(core_.writer().payload(), &value, sizeof(T));
+      memory::copy_in(core_.writer().payload(), &value, sizeof(T));
       core_.withhold();
       ++written;
     }
@@ -190,7 +189,7 @@ class spsc_slot_producer {
     return core_.template await_room<typename Backpressure::wait_type>(value_size, until, stop);
   }
 
-  core core_;
+  Core core_;
   [[no_unique_address]] typename Backpressure::gate gate_;
 };
 

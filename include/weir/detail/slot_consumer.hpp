@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// The consumer of a typed ring.
+/// The consumer of a typed ring. `Core` is the role behind the handle.
 #pragma once
 
-#include <weir/detail/spsc_consumer_core.hpp>
-#include <weir/detail/spsc_slot_reader.hpp>
+#include <weir/detail/bits.hpp>
+#include <weir/detail/outcomes.hpp>
 #include <weir/record.hpp>
 #include <weir/status.hpp>
 #include <weir/wait.hpp>
@@ -21,7 +21,7 @@ template <class T, class Core>
 class slot_record {
  public:
   slot_record(Core& core, status outcome) noexcept
-      : core_{&core}, position_{core.reader().position()}, status_{outcome} {}
+      : core_{&core}, position_{core.reader().sequence()}, status_{outcome} {}
   slot_record(slot_record&& other) noexcept
       : core_{other.core_},
         position_{other.position_},
@@ -48,7 +48,7 @@ class slot_record {
     if (!*this) return;
     status_ = status::stale;
     // Not if something else was read meanwhile: then this slot is no longer the oldest.
-    if (core_->reader().position() != position_) return;
+    if (core_->reader().sequence() != position_) return;
     core_->reader().skip();
     core_->let_go_after_one(redeemed_);
   }
@@ -71,14 +71,12 @@ class slot_record {
 /// Thread  one at a time; hand it over only through something that synchronizes.
 /// Slots that were read go back to the producer by the eighth of the ring, when the producer waits for
 /// them, and at the latest when a call finds the ring empty. Before turning away from a ring that is not empty, call flush().
-template <class T, class Memory, class Statistics, wait_policy Wait>
-class spsc_slot_consumer {
-  using core = detail::spsc_consumer_core<Memory, Statistics, detail::spsc_slot_reader<T, Memory>>;
-
+template <class T, class Core, wait_policy Wait>
+class slot_consumer {
  public:
-  using peeked_type = slot_record<T, core>;
+  using peeked_type = slot_record<T, Core>;
 
-  explicit spsc_slot_consumer(core state) noexcept : core_{std::move(state)} {}
+  explicit slot_consumer(Core state) noexcept : core_{std::move(state)} {}
 
   /// The oldest value, in place.
   /// Returns  a slot, or empty, closed (and nothing is left), corrupt, for good.
@@ -127,13 +125,8 @@ class spsc_slot_consumer {
   /// Its release() lets go of the slot at once.
   [[nodiscard]] auto redeem(const descriptor& named) noexcept -> peeked_type {
     auto& reader = core_.reader();
-    const auto offset = layout::spsc::data + reader.area().offset_of(named.sequence) +
-                        detail::slot_shape<T>::value_offset;
-    if (offset != named.offset || named.size != sizeof(T)) return {core_, status::corrupt};
-    if (const auto outcome = reader.find(named.sequence); outcome != status::ok) {
-      return {core_, outcome};
-    }
-    reader.seek(named.sequence);
+    if (const auto outcome = reader.find(named); outcome != status::ok) return {core_, outcome};
+    reader.seek_to(named.sequence);
     auto found = try_peek();
     if (!found) return {core_, reader.give_up()};  // it was there a moment ago
     return std::move(found).as_redeemed();
@@ -142,7 +135,7 @@ class spsc_slot_consumer {
   /// Position of the next slot, for a message to the producer (acknowledge). Lets go of what was read.
   [[nodiscard]] auto read_position() noexcept -> std::uint32_t {
     core_.flush();
-    return core_.reader().position();
+    return static_cast<std::uint32_t>(core_.reader().position());
   }
 
   /// Lets go of everything that was read, and wakes a producer that waits for space.
@@ -160,7 +153,7 @@ class spsc_slot_consumer {
     return core_.template read<Wait>([this] { return core_.reader().peek(); });
   }
 
-  core core_;
+  Core core_;
 };
 
 }  // namespace weir

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// The producer of a byte ring, and its claims.
+/// A producer of a byte ring, and its claims. `Core` is the role behind the handle.
 #pragma once
 
 #include <weir/backpressure.hpp>
-#include <weir/detail/spsc_byte_writer.hpp>
-#include <weir/detail/spsc_producer_core.hpp>
+#include <weir/detail/outcomes.hpp>
 #include <weir/record.hpp>
 #include <weir/status.hpp>
 #include <weir/wait.hpp>
@@ -31,7 +30,7 @@ class byte_claim {
         status_{std::exchange(other.status_, status::stale)} {}
   auto operator=(byte_claim&&) -> byte_claim& = delete;
   ~byte_claim() {
-    if (*this) core_->end_claim();
+    if (*this) core_->abort_claim();
   }
 
   /// True while the bytes may be written.
@@ -64,7 +63,11 @@ class byte_claim {
 
   /// Ends the record, and leaves its publication to flush(), the next commit, a full ring or the end of
   /// the role. Several records, one publication.
-  auto commit_later(std::uint32_t type = 0) noexcept -> committed { return finish<false>(type); }
+  auto commit_later(std::uint32_t type = 0) noexcept -> committed
+    requires(Core::withholds)
+  {
+    return finish<false>(type);
+  }
 
  private:
   template <bool Publish>
@@ -72,18 +75,16 @@ class byte_claim {
     if (!*this) return {status_, {}};
     if (core_->over() != status::ok) return {core_->over(), {}};
     if (type >= record_type::reserved) return {status::unsupported, {}};
-    const auto& writer = core_->writer();
-    const auto position = writer.position();
-    const auto offset =
-        layout::spsc::data + writer.area().offset_of(position) + record::header_size;
+    const auto named = core_->writer().describe(size_);
+    auto outcome = status::ok;
     if constexpr (Publish) {
-      core_->publish(size_, type);
+      outcome = core_->publish(size_, type);
     } else {
       core_->withhold(size_, type);
     }
     core_->end_claim();
     status_ = status::stale;
-    return {status::ok, {offset, size_, position / record::alignment}};
+    return {outcome, named};
   }
 
   Core* core_;
@@ -96,15 +97,14 @@ class byte_claim {
 /// Thread  one at a time; hand it over only through something that synchronizes.
 /// Closing by the consumer is noticed at the next event (capacity / 8, at most 1 KiB later), when the
 /// ring is full, and while waiting.
-template <class Memory, class Statistics, backpressure_policy Backpressure>
-class spsc_byte_producer {
-  using core =
-      detail::spsc_producer_core<Memory, Statistics, detail::spsc_byte_writer<Memory, Statistics>>;
+template <class Core, backpressure_policy Backpressure>
+class byte_producer {
+  using memory = typename Core::memory;
 
  public:
-  using claim_type = byte_claim<core>;
+  using claim_type = byte_claim<Core>;
 
-  spsc_byte_producer(core state, const Backpressure& policy) noexcept
+  byte_producer(Core state, const Backpressure& policy) noexcept
       : core_{std::move(state)}, gate_{policy} {}
 
   /// Reserves `size` contiguous bytes for one record.
@@ -192,9 +192,8 @@ class spsc_byte_producer {
       -> status {
     const auto size = static_cast<std::uint32_t>(bytes.size());
     if (const auto outcome = core_.reserve(size); outcome != status::ok) return outcome;
-    Memory::copy_in(core_.writer().payload(), bytes.data(), bytes.size());
-    core_.publish(size, type);
-    return status::ok;
+    memory::copy_in(core_.writer().payload(), bytes.data(), bytes.size());
+    return core_.publish(size, type);
   }
 
  private:
@@ -210,11 +209,11 @@ class spsc_byte_producer {
                                                      std::span<const std::byte> bytes,
                                                      std::uint32_t type) noexcept -> status {
     if (!claim) return claim.status();
-    Memory::copy_in(claim.bytes().data(), bytes.data(), bytes.size());
+    memory::copy_in(claim.bytes().data(), bytes.data(), bytes.size());
     return claim.commit(type).outcome;
   }
 
-  core core_;
+  Core core_;
   [[no_unique_address]] typename Backpressure::gate gate_;
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// The consumer of a byte ring.
+/// The consumer of a byte ring. `Core` is the role behind the handle.
 #pragma once
 
-#include <weir/detail/spsc_byte_reader.hpp>
-#include <weir/detail/spsc_consumer_core.hpp>
+#include <weir/detail/bits.hpp>
+#include <weir/detail/outcomes.hpp>
 #include <weir/record.hpp>
 #include <weir/status.hpp>
 #include <weir/wait.hpp>
@@ -45,7 +45,7 @@ class byte_record {
     if (!*this) return;
     status_ = status::stale;
     // Not if something else was read meanwhile: then this record is no longer the oldest.
-    if (core_->reader().position() / record::alignment != view_.sequence) return;
+    if (core_->reader().sequence() != view_.sequence) return;
     core_->reader().skip(frame_);
     core_->let_go_after_one(redeemed_);
   }
@@ -64,26 +64,19 @@ class byte_record {
   weir::status status_ = status::ok;
 };
 
-/// What try_read() did.
-struct read_result {
-  status outcome;          ///< ok, empty, closed, corrupt; too_large: the record stays
-  std::uint32_t size = 0;  ///< of the record, in bytes; with too_large what the buffer must hold
-  std::uint32_t type = 0;
-};
-
 /// Reads records in the order in which they were written. One per ring; move-only.
 ///
 /// Thread  one at a time; hand it over only through something that synchronizes.
 /// Space that was read goes back to the producer by the eighth of the ring, when the producer waits for
 /// it, and at the latest when a call finds the ring empty. Before turning away from a ring that is not empty, call flush().
-template <class Memory, class Statistics, wait_policy Wait>
-class spsc_byte_consumer {
-  using core = detail::spsc_consumer_core<Memory, Statistics, detail::spsc_byte_reader<Memory>>;
+template <class Core, wait_policy Wait>
+class byte_consumer {
+  using memory = typename Core::memory;
 
  public:
-  using peeked_type = byte_record<core>;
+  using peeked_type = byte_record<Core>;
 
-  explicit spsc_byte_consumer(core state) noexcept : core_{std::move(state)} {}
+  explicit byte_consumer(Core state) noexcept : core_{std::move(state)} {}
 
   /// The oldest record, in place.
   ///
@@ -104,7 +97,7 @@ class spsc_byte_consumer {
     if (!record) return {record.status()};
     const auto size = static_cast<std::uint32_t>(record.bytes().size());
     if (size > out.size()) return {status::too_large, size, record.type()};
-    Memory::copy_out(out.data(), record.bytes().data(), size);
+    memory::copy_out(out.data(), record.bytes().data(), size);
     const auto type = record.type();
     record.release();
     return {status::ok, size, type};
@@ -147,16 +140,11 @@ class spsc_byte_consumer {
   /// Its release() lets go of the space at once.
   [[nodiscard]] auto redeem(const descriptor& named) noexcept -> peeked_type {
     auto& reader = core_.reader();
-    const auto target = named.sequence * record::alignment;
-    const auto offset = layout::spsc::data + reader.area().offset_of(target) + record::header_size;
-    if (offset != named.offset) return {core_, status::corrupt};
-    if (const auto outcome = reader.find(target, named.size); outcome != status::ok) {
-      return {core_, outcome};
-    }
-    reader.seek(target);
+    if (const auto outcome = reader.find(named); outcome != status::ok) return {core_, outcome};
+    reader.seek_to(named.sequence);
     auto found = try_peek();
-    const bool same = found && found.sequence() == target / record::alignment &&
-                      found.bytes().size() == named.size;
+    const bool same =
+        found && found.sequence() == named.sequence && found.bytes().size() == named.size;
     if (!same) return {core_, reader.give_up()};  // it was there a moment ago
     return std::move(found).as_redeemed();
   }
@@ -164,7 +152,7 @@ class spsc_byte_consumer {
   /// Position of the next record, for a message to the producer (acknowledge). Lets go of what was read.
   [[nodiscard]] auto read_position() noexcept -> std::uint32_t {
     core_.flush();
-    return core_.reader().position();
+    return static_cast<std::uint32_t>(core_.reader().position());
   }
 
   /// Lets go of everything that was read, and wakes a producer that waits for space.
@@ -181,7 +169,7 @@ class spsc_byte_consumer {
   }
 
  private:
-  core core_;
+  Core core_;
 };
 
 }  // namespace weir
