@@ -61,8 +61,9 @@ void write_case(std::ostream& out, const bench_case& row, const group& of) {
   out << "]}";
 }
 
-/// What a claim's bounds say, and whether they hold.
+/// What a claim's bounds say, and whether they hold. Empty for a ratio that is only shown.
 auto verdict(const claim& sentence, double value) -> std::string {
+  if (!sentence.at_least && !sentence.at_most) return {};
   const bool low = sentence.at_least && value < *sentence.at_least;
   const bool high = sentence.at_most && value > *sentence.at_most;
   return low || high ? "MISSED" : "holds";

@@ -16,6 +16,8 @@
 #include <chrono>
 #include <cstdint>
 #include <fstream>
+#include <functional>
+#include <list>
 #include <optional>
 #include <string>
 #include <thread>
@@ -76,20 +78,35 @@ struct circumstances {
   long preemptions = 0;
 };
 
+/// A further thread of a run: shares the core of one of the two sides.
+struct helper {
+  int side;
+  std::function<void()> work;
+};
+
 class thread_pair {
  public:
   thread_pair(std::array<int, 2> cores, bool realtime) : cores_{cores}, realtime_{realtime} {}
 
   /// Runs both functions at the same time, each on its core; then rests, to leave the cores to others.
-  /// Returns  ns from the common start to the end of the later one.
+  ///
+  /// Helpers start when the two do. Threads that share a core must yield while they wait for another
+  /// one, because real-time threads do not preempt each other. A yield counts as a preemption, so runs
+  /// with helpers are not asked for those.
+  /// Returns  ns from the common start to the end of the last one.
   template <class First, class Second>
-  auto run(First&& first, Second&& second) -> double {
-    state_.emplace();
+  auto run(First&& first, Second&& second, const std::vector<helper>& helpers = {}) -> double {
+    state_.emplace(static_cast<int>(helpers.size()));
     const auto begin = clock::now();
+    std::list<std::thread> others;
+    for (const auto& each : helpers) others.emplace_back([&] { help(each); });
+    // Not later: a thread that is not real-time yet gets no turn from one that only yields.
+    while (state_->waiting.load() != state_->helpers) sched_yield();
     std::thread other{[&] { side<1>(second); }};
     std::thread one{[&] { side<0>(first); }};
     one.join();
     other.join();
+    for (auto& each : others) each.join();
     last_ = {state_->bounce[0], state_->bounce[1], state_->preemptions.load()};
     // Real-time threads that never rest would be throttled by the kernel, in the middle of a run.
     std::this_thread::sleep_for((clock::now() - begin) * 7 / 10);
@@ -113,12 +130,22 @@ class thread_pair {
 
   /// Everything that the two threads of one run share.
   struct run_state {
-    run_state() { pthread_barrier_init(&barrier, nullptr, 2); }
-    ~run_state() { pthread_barrier_destroy(&barrier); }
+    explicit run_state(int helping) : helpers{helping}, running{helping} {
+      pthread_barrier_init(&barrier, nullptr, 2);
+      pthread_barrier_init(&gate, nullptr, static_cast<unsigned>(helping) + 1);
+    }
+    ~run_state() {
+      pthread_barrier_destroy(&gate);
+      pthread_barrier_destroy(&barrier);
+    }
     run_state(const run_state&) = delete;
     auto operator=(const run_state&) -> run_state& = delete;
 
     pthread_barrier_t barrier;
+    pthread_barrier_t gate;  ///< helpers sleep here until the start
+    int helpers;
+    std::atomic<int> waiting{0};  ///< helpers that are at the gate, or about to be
+    std::atomic<int> running;     ///< helpers that are not done
     bare_lines before;
     bare_lines after;
     std::atomic<int> ready{0};
@@ -138,11 +165,22 @@ class thread_pair {
     bounce<Side>(state.before, state.bounce[0]);
     meet(state.ready);
     state.start[Side] = clock::now();
+    if (Side == 0 && state.helpers != 0) pthread_barrier_wait(&state.gate);
     work();
+    while (state.running.load() != 0) sched_yield();
     state.end[Side] = clock::now();
     meet(state.done);
     bounce<Side>(state.after, state.bounce[1]);
-    state.preemptions += preemptions_so_far() - preempted;
+    if (state.helpers == 0) state.preemptions += preemptions_so_far() - preempted;
+  }
+
+  void help(const helper& which) {
+    auto& state = *state_;
+    settle_on(cores_[static_cast<std::size_t>(which.side)]);
+    ++state.waiting;
+    pthread_barrier_wait(&state.gate);
+    which.work();
+    --state.running;
   }
 
   static void meet(std::atomic<int>& arrived) {

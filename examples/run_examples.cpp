@@ -2,7 +2,8 @@
 /// Runs the examples on real input, checks what comes out of them, and prints one table.
 ///
 /// Everything in the table is checked: what ring_cat copied by sha256sum, of the input and of the copy;
-/// browser_adapter by itself, event by event. One that fails is named in the table, and the status is 1.
+/// browser_adapter, log_collector and ticker by themselves, event by event. One that fails is named in the
+/// table, and the status is 1.
 #include "command_line.hpp"
 
 #include <algorithm>
@@ -162,6 +163,53 @@ void show_browser_adapter(table& shown, const options& chosen, const std::string
       result_column, problem);
 }
 
+void show_log_collector(table& shown, const options& chosen) {
+  const auto folder = chosen.work / "logs";
+  fs::remove_all(folder);
+  const std::string arguments = " --producers 8 --seconds 3 --kill-rate 5";
+  const auto done = run(quoted(chosen.programs / "log_collector") + arguments +
+                        " --megabytes 240 --out " + quoted(folder));
+  std::printf("%s", done.output.c_str());
+  unsigned long long written = 0;
+  unsigned long long lost = 0;
+  unsigned killed = 0;
+  unsigned recovered = 0;
+  const bool counted =
+      std::sscanf(done.output.c_str(), "written %llu killed %u recovered %u lost %llu", &written,
+                  &killed, &recovered, &lost) == 4;
+  std::string problem;
+  if (done.status != 0) problem = "status " + std::to_string(done.status);
+  if (problem.empty() && (!counted || written == 0 || lost != 0)) problem = "lines are missing";
+  shown.add_checked({"log_collector" + arguments, "made up", std::to_string(written) + " lines",
+                     std::to_string(killed) + " killed, " + std::to_string(recovered) +
+                         " recovered, " + std::to_string(lost) + " lost",
+                     text("%.3f s", done.seconds), "-"},
+                    result_column, problem);
+  fs::remove_all(folder);
+}
+
+void show_ticker(table& shown, const options& chosen) {
+  constexpr unsigned ticks = 300'000;
+  const auto done = run(quoted(chosen.programs / "ticker") + " --ticks " + std::to_string(ticks));
+  std::printf("%s", done.output.c_str());
+  std::string result;
+  std::string problem;
+  if (done.status != 0) problem = "status " + std::to_string(done.status);
+  for (const auto* reader : {"fast", "slow"}) {
+    unsigned received = 0;
+    unsigned lost = 0;
+    const auto place = done.output.find(std::string{"\n"} + reader);
+    const bool counted =
+        place != std::string::npos &&
+        std::sscanf(done.output.c_str() + place, " %*s %u %u", &received, &lost) == 2;
+    if (problem.empty() && (!counted || received + lost != ticks)) problem = "ticks are missing";
+    result += (result.empty() ? "" : ", ") + std::string{reader} + " lost " + std::to_string(lost);
+  }
+  shown.add_checked({"ticker", "made up", std::to_string(ticks) + " ticks", result,
+                     text("%.3f s", done.seconds), "-"},
+                    result_column, problem);
+}
+
 /// Programs of the compiler, one after the other until there are 100 MB of them.
 auto make_large_file(const options& chosen) -> fs::path {
   constexpr std::uintmax_t wanted = 100'000'000;
@@ -194,6 +242,8 @@ auto run_all(const options& chosen) -> int {
   for (const auto* arguments : {"", " --event-ring 1024", " --inline"}) {
     show_browser_adapter(shown, chosen, arguments);
   }
+  show_log_collector(shown, chosen);
+  show_ticker(shown, chosen);
   std::printf("\n");
   shown.print();
   std::fflush(stdout);

@@ -46,8 +46,7 @@ class doorbell {
                                    const doorbell_options& options = {}) noexcept
       -> result<doorbell> {
     if (span.size() < bytes_required() || !detail::is_aligned(span)) return status::bad_layout;
-    const auto wake =
-        options.wake ? *options.wake : detail::preferred_wake<Memory>(options.process_shared);
+    const auto wake = detail::chosen_wake<Memory>(options.wake, options.process_shared);
     const auto fields = expected(options.process_shared ? layout::flag_process_shared : 0,
                                  static_cast<std::uint32_t>(wake));
     detail::retract_header<Memory>(span.data());
@@ -131,6 +130,14 @@ class doorbell {
 };
 
 namespace detail {
+
+/// The wake protocol of a ring that is opened with this doorbell, perhaps none.
+template <class Memory>
+[[nodiscard]] auto chosen_wake(std::optional<wake_protocol> asked, const doorbell<Memory>& bell,
+                               bool across_processes) noexcept -> wake_protocol {
+  if (!asked && bell) return bell.protocol();
+  return chosen_wake<Memory>(asked, across_processes);
+}
 
 /// True if a ring's header and the doorbell it is opened with, perhaps none, belong together.
 template <class Memory>

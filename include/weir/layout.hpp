@@ -149,6 +149,9 @@ inline constexpr std::uint32_t consumed_position = consumer_line + 8;
 inline constexpr std::uint32_t consumer_owner = consumer_line + 16;
 inline constexpr std::uint32_t consumer_start = consumer_line + 20;
 inline constexpr std::uint32_t consumer_statistics = consumer_line + 24;
+/// Claims of dead producers that recover() skipped; records that a consumer left behind when it closed.
+inline constexpr std::uint32_t recovered = consumer_line + 40;
+inline constexpr std::uint32_t discarded = consumer_line + 44;
 
 /// Park word of the consumer, which waits for records (wait.hpp).
 inline constexpr std::uint32_t data_park = consumer_line + span;
@@ -169,6 +172,58 @@ inline constexpr std::uint32_t slot_size = span;
 
 }  // namespace mpsc
 
+/// The control block of broadcast_ring, after the header.
+namespace broadcast {
+
+inline constexpr std::uint32_t span = static_cast<std::uint32_t>(false_sharing_span);
+
+// The writer's line.
+inline constexpr std::uint32_t writer_line = header_size;
+/// u64: position up to which everything is published.
+inline constexpr std::uint32_t write_position = writer_line;
+/// u64: position below which everything may be overwritten; that of a record, or of padding.
+inline constexpr std::uint32_t overwrite_end = writer_line + 8;
+/// u64: position of the first record of the newest half lap, where lapped readers go on.
+inline constexpr std::uint32_t sync_position = writer_line + 16;
+inline constexpr std::uint32_t writer_owner = writer_line + 24;
+inline constexpr std::uint32_t writer_start = writer_line + 28;
+inline constexpr std::uint32_t writer_statistics = writer_line + 32;
+
+/// Park word of the readers, which wait for records (wait.hpp).
+inline constexpr std::uint32_t data_park = writer_line + span;
+/// Bit closed_by_producer; set once.
+inline constexpr std::uint32_t closed = data_park + span;
+inline constexpr std::uint32_t data = closed + span;
+
+}  // namespace broadcast
+
+/// The control block of latest, after the header; then the buffers.
+namespace latest {
+
+inline constexpr std::uint32_t span = static_cast<std::uint32_t>(false_sharing_span);
+
+// The writer's line.
+inline constexpr std::uint32_t writer_line = header_size;
+/// u32, with flag_wide_version u64: 2 n + 1 once value n is whole; even: nobody has written yet.
+inline constexpr std::uint32_t version = writer_line;
+inline constexpr std::uint32_t writer_owner = writer_line + 8;
+inline constexpr std::uint32_t writer_start = writer_line + 12;
+inline constexpr std::uint32_t writer_statistics = writer_line + 16;
+
+/// Park word of the readers, which wait for news (wait.hpp).
+inline constexpr std::uint32_t data_park = writer_line + span;
+/// Bit closed_by_producer; set once.
+inline constexpr std::uint32_t closed = data_park + span;
+/// Buffers, a multiple of the span apart. Value n lies in buffer n mod slots.
+inline constexpr std::uint32_t data = closed + span;
+
+// In each buffer.
+/// u32, with flag_wide_version u64: 2 n while value n is here and whole, 2 n - 1 while it is written.
+inline constexpr std::uint32_t buffer_sequence = 0;
+inline constexpr std::uint32_t buffer_value = 8;
+
+}  // namespace latest
+
 /// The whole of a doorbell, after the header.
 namespace doorbell {
 
@@ -176,5 +231,62 @@ inline constexpr std::uint32_t park = header_size;
 inline constexpr std::uint32_t size = park + static_cast<std::uint32_t>(false_sharing_span);
 
 }  // namespace doorbell
+
+/// The front of a bundle of lanes, after the header; then the lanes, each a whole spsc_ring that was
+/// formatted with the bundle's doorbell, a false-sharing span apart.
+namespace lanes {
+
+inline constexpr std::uint32_t span = static_cast<std::uint32_t>(false_sharing_span);
+
+/// A whole doorbell: the consumer of all lanes sleeps there.
+inline constexpr std::uint32_t bell = header_size;
+inline constexpr std::uint32_t statistics = bell + doorbell::size;
+inline constexpr std::uint32_t first_lane = statistics + span;
+inline constexpr std::uint32_t lane_alignment = span;
+
+}  // namespace lanes
+
+/// The control block of coalesce, after the header; then the marks (a root bit for each leaf word, a leaf
+/// bit for each key), then the keys.
+namespace coalesce {
+
+inline constexpr std::uint32_t span = static_cast<std::uint32_t>(false_sharing_span);
+
+// The producer's line.
+inline constexpr std::uint32_t producer_line = header_size;
+inline constexpr std::uint32_t producer_owner = producer_line;
+inline constexpr std::uint32_t producer_start = producer_line + 4;
+inline constexpr std::uint32_t producer_statistics = producer_line + 8;
+
+// The consumer's line.
+inline constexpr std::uint32_t consumer_line = producer_line + span;
+inline constexpr std::uint32_t consumer_owner = consumer_line;
+inline constexpr std::uint32_t consumer_start = consumer_line + 4;
+/// 1 + the key that the consumer is showing; 0: none.
+inline constexpr std::uint32_t showing = consumer_line + 8;
+inline constexpr std::uint32_t consumer_statistics = consumer_line + 12;
+
+/// Park word of the consumer, which waits for updates (wait.hpp).
+inline constexpr std::uint32_t data_park = consumer_line + span;
+/// Bits closed_by_producer and closed_by_consumer; set once.
+inline constexpr std::uint32_t closed = data_park + span;
+/// Root words; the leaf words begin at the next multiple of the span, and so do the keys.
+inline constexpr std::uint32_t roots = closed + span;
+
+// In each key, whose size is a multiple of a cache line.
+/// Buffer of the newest value (bits 0, 1), the other buffer that is not the producer's (bits 2, 3), and
+/// taken (bit 4): the consumer has the newest; else it has the other.
+inline constexpr std::uint32_t key_state = 0;
+inline constexpr std::uint32_t key_buffers = 16;
+
+// In each of a key's three buffers.
+inline constexpr std::uint32_t buffer_size = 0;     ///< of the value, in bytes
+inline constexpr std::uint32_t buffer_after = 4;    ///< what the producer passed in
+inline constexpr std::uint32_t buffer_updates = 8;  ///< of this key so far; wraps
+inline constexpr std::uint32_t buffer_value = 16;
+
+inline constexpr std::uint32_t max_keys = 1U << 20;
+
+}  // namespace coalesce
 }  // namespace layout
 }  // namespace weir

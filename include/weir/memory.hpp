@@ -46,6 +46,7 @@ concept memory_policy = requires(std::uint32_t* word, std::uint32_t value, std::
   { Memory::register_for_heavy_fence(true) } noexcept -> std::same_as<bool>;
   { Memory::copy_in(to, from, size) } noexcept;
   { Memory::copy_out(to, from, size) } noexcept;
+  { Memory::clear(to, size) } noexcept;
   { Memory::copy_in_words(word, from, size) } noexcept;
   { Memory::copy_out_words(to, word, size) } noexcept;
   { Memory::pause() } noexcept;
@@ -144,6 +145,9 @@ struct native_memory {
                                                      std::size_t size) noexcept {
     if (size != 0) std::memcpy(to, shared, size);
   }
+  [[gnu::always_inline]] static inline void clear(void* shared, std::size_t size) noexcept {
+    if (size != 0) std::memset(shared, 0, size);
+  }
 
   /// Bytes that another thread may be touching too: relaxed words, the last one in part. What was read
   /// means something only once the protocol has found that nobody wrote meanwhile.
@@ -241,6 +245,9 @@ struct plain_memory {
   }
   static void copy_out(void* to, const void* shared, std::size_t size) noexcept {
     if (size != 0) std::memcpy(to, shared, size);
+  }
+  static void clear(void* shared, std::size_t size) noexcept {
+    if (size != 0) std::memset(shared, 0, size);
   }
   static void copy_in_words(std::uint32_t* shared, const void* from, std::size_t size) noexcept {
     copy_in(shared, from, size);

@@ -33,6 +33,12 @@ namespace detail {
 inline constexpr std::uint32_t epoch_bits = 32 - owner_id_bits;
 inline constexpr std::uint32_t epoch_mask = (1U << epoch_bits) - 1;
 
+/// Who held an entry at one moment.
+struct owner_view {
+  owner_state state;
+  std::uint32_t epoch;
+};
+
 template <class Memory>
 class owner_entry {
  public:
@@ -44,7 +50,7 @@ class owner_entry {
   [[nodiscard]] auto take() noexcept -> result<std::uint32_t> {
     // [O1] acquire <- [O2] [O6].
     auto seen = Memory::load(owner_, std::memory_order_acquire);
-    if (state_of(seen) == owner_state::alive) return status::busy;
+    if (state_of(seen, Memory::alive) == owner_state::alive) return status::busy;
     const auto self = Memory::self();
     const auto mine = self << epoch_bits | ((seen + 1) & epoch_mask);
     // [O2] acq_rel -> [O1] [O5] [O7] <- [O6]: who holds it; all that the last holder did.
@@ -74,26 +80,32 @@ class owner_entry {
   }
 
   /// Stays  dead until a successor takes it. Free and alive may change at once.
-  [[nodiscard]] auto state() const noexcept -> owner_state {
+  [[nodiscard]] auto state() const noexcept -> owner_state { return look(Memory::alive).state; }
+
+  /// The same, with the epoch of the holding, and with another proof of death:
+  /// alive(id, start) -> bool is false only if that holder can never run again.
+  template <class Alive>
+  [[nodiscard]] auto look(Alive&& alive) const noexcept -> owner_view {
     // [O5] acquire <- [O2] [O6].
     const auto seen = Memory::load(owner_, std::memory_order_acquire);
-    const auto verdict = state_of(seen);
-    if (verdict != owner_state::dead) return verdict;
+    const auto verdict = state_of(seen, alive);
+    const auto epoch = seen & epoch_mask;
+    if (verdict != owner_state::dead) return {verdict, epoch};
     // A holder that let go and then ended is no dead holder: whoever changed the word was alive.
     // [O7] acquire <- [O2] [O6].
     const auto now = Memory::load(owner_, std::memory_order_acquire);
-    return now == seen ? verdict : owner_state::alive;
+    return {now == seen ? verdict : owner_state::alive, epoch};
   }
 
  private:
-  [[nodiscard]] auto state_of(std::uint32_t owner) const noexcept -> owner_state {
+  template <class Alive>
+  [[nodiscard]] auto state_of(std::uint32_t owner, Alive&& alive) const noexcept -> owner_state {
     const auto id = owner >> epoch_bits;
     if (id == 0) return owner_state::free;
     // [O4] acquire <- [O3].
     const auto start = Memory::load(start_, std::memory_order_acquire);
     const bool known = (start & epoch_mask) == (owner & epoch_mask);
-    return Memory::alive(id, known ? start >> epoch_bits : 0) ? owner_state::alive
-                                                              : owner_state::dead;
+    return alive(id, known ? start >> epoch_bits : 0) ? owner_state::alive : owner_state::dead;
   }
 
   std::uint32_t* owner_ = nullptr;
@@ -112,6 +124,9 @@ class held_role {
   ~held_role() {
     if (*this) entry_.drop(token_);
   }
+
+  /// Which of the entry's holdings this is.
+  [[nodiscard]] auto epoch() const noexcept -> std::uint32_t { return token_ & epoch_mask; }
 
   /// False once moved from, and in a fork's copy.
   [[nodiscard]] explicit operator bool() const noexcept {

@@ -98,9 +98,7 @@ class spsc_ring {
         !detail::is_aligned(span) || options.start_position % ring_kind::position_step != 0) {
       return status::bad_layout;
     }
-    const auto wake = options.wake ? *options.wake
-                      : bell       ? bell.protocol()
-                                   : detail::preferred_wake<Memory>(options.process_shared);
+    const auto wake = detail::chosen_wake(options.wake, bell, options.process_shared);
     const auto fields = expected(capacity,
                                  (options.process_shared ? layout::flag_process_shared : 0) |
                                      (bell ? layout::flag_doorbell : 0),
@@ -131,7 +129,8 @@ class spsc_ring {
     const bool possible =
         is_capacity(fields.capacity) &&
         fields.wake_protocol <= static_cast<std::uint32_t>(wake_protocol::asymmetric) &&
-        fields == expected(fields.capacity, fields.flags & flags, type_tag, fields.wake_protocol) &&
+        fields ==
+            expected(fields.capacity, fields.flags & own_flags, type_tag, fields.wake_protocol) &&
         detail::fits_doorbell(fields, bell);
     if (!possible) return status::bad_layout;
     return spsc_ring{detail::spsc_control<Memory>{span.data(), fields, bell.park_word()}};
@@ -204,7 +203,7 @@ class spsc_ring {
   }
 
  private:
-  static constexpr auto flags = layout::flag_process_shared | layout::flag_doorbell;
+  static constexpr auto own_flags = layout::flag_process_shared | layout::flag_doorbell;
 
   explicit spsc_ring(const detail::spsc_control<Memory>& control) noexcept : control_{control} {}
 

@@ -32,6 +32,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <optional>
 
 namespace weir {
 
@@ -67,9 +68,12 @@ namespace detail {
 inline constexpr std::uint32_t park_waiting = 1;
 inline constexpr std::uint32_t ring_attempts = 64;
 
-/// The protocol for those who do not say which.
+/// The protocol that was asked for, or, without one, the best of this platform. Out of line: inlined,
+/// g++ 12 takes the value of an empty optional for used.
 template <class Memory>
-[[nodiscard]] auto preferred_wake(bool across_processes) noexcept -> wake_protocol {
+[[nodiscard, gnu::noinline]] auto chosen_wake(std::optional<wake_protocol> asked,
+                                              bool across_processes) noexcept -> wake_protocol {
+  if (asked) return *asked;
   return Memory::register_for_heavy_fence(across_processes) ? wake_protocol::asymmetric
                                                             : wake_protocol::fenced;
 }

@@ -4,6 +4,7 @@
 // needs a new wire_format_version, or of what is counted when.
 #include "support/guarded_span.hpp"
 
+#include <weir/mpsc_ring.hpp>
 #include <weir/spsc_ring.hpp>
 
 #include <algorithm>
@@ -108,6 +109,74 @@ auto slot_ring() -> content {
   return content_of(memory);
 }
 
+template <class Memory>
+auto shared_byte_ring() -> content {
+  using ring_type = weir::mpsc_ring<weir::bytes, Memory>;
+  constexpr weir::mpsc_options options{.capacity = 256,
+                                       .producers = 3,
+                                       .max_record = 100,
+                                       .recoverable = true,
+                                       .wake = wake_protocol::fenced,
+                                       .process_shared = true,
+                                       .type_tag = 0x0123'4567,
+                                       .start_position = 0x8'0000'0000 - 64};
+  const weir::test::guarded_span memory{ring_type::bytes_required(options)};
+  auto ring = ring_type::format(memory.bytes(), options).value();
+  auto first = ring.producer().value();
+  auto second = ring.producer().value();
+  auto consumer = ring.consumer().value();
+  std::array<std::byte, 100> bytes;
+  for (std::size_t index = 0; index < bytes.size(); ++index) bytes[index] = std::byte(index + 1);
+  const auto write = [&](auto& producer, std::uint32_t size, std::uint32_t type) {
+    auto claim = producer.try_claim(size + 8);
+    std::copy_n(bytes.begin(), size, claim.bytes().begin());
+    static_cast<void>(claim.shrink(size));
+    static_cast<void>(claim.commit(type));
+  };
+  write(first, 5, 1);
+  write(second, 0, 2);
+  write(first, 40, 3);  // runs over the end
+  { const auto aborted = second.try_claim(9); }
+  for (int count = 0; count < 2; ++count) consumer.try_peek().release();
+  consumer.flush();
+  write(second, 17, 4);
+  first.flush();
+  second.flush();
+  {
+    const auto open = first.try_claim(33);  // as a dead producer would leave it
+    return content_of(memory);
+  }
+}
+
+template <class Memory>
+auto shared_slot_ring() -> content {
+  using ring_type = weir::mpsc_ring<sample, Memory>;
+  constexpr weir::mpsc_options options{.capacity = 8,
+                                       .producers = 2,
+                                       .wake = wake_protocol::at_flush,
+                                       .type_tag = 7,
+                                       .start_position = 0x1'0000'0000 - 3};
+  const weir::test::guarded_span memory{ring_type::bytes_required(options)};
+  auto ring = ring_type::format(memory.bytes(), options).value();
+  auto first = ring.producer().value();
+  auto second = ring.producer().value();
+  auto consumer = ring.consumer().value();
+  const auto value_of = [](std::uint32_t number) -> sample {
+    return {number, number * number, 0xC0DE'C0DE};
+  };
+  for (std::uint32_t number = 1; number <= 6; ++number) {
+    static_cast<void>((number % 2 != 0 ? first : second).try_write(value_of(number)));
+  }
+  { const auto aborted = first.try_claim(); }
+  for (int count = 0; count < 2; ++count) consumer.try_peek().release();
+  consumer.flush();
+  static_cast<void>(second.try_write_batch(std::array{value_of(7), value_of(8)}));
+  first.flush();
+  second.flush();
+  consumer.flush();
+  return content_of(memory);
+}
+
 auto read_file(const std::filesystem::path& path) -> content {
   std::ifstream file{path, std::ios::binary};
   return {std::istreambuf_iterator<char>{file}, {}};
@@ -137,6 +206,10 @@ auto main(int argc, char** argv) -> int {
   const vector vectors[] = {
       {"spsc_bytes.bin", byte_ring<fixed_process>(), byte_ring<weir::plain_memory>()},
       {"spsc_slots.bin", slot_ring<fixed_process>(), slot_ring<weir::plain_memory>()},
+      {"mpsc_bytes.bin", shared_byte_ring<fixed_process>(),
+       shared_byte_ring<weir::plain_memory>()},
+      {"mpsc_slots.bin", shared_slot_ring<fixed_process>(),
+       shared_slot_ring<weir::plain_memory>()},
   };
   bool all_same = true;
   for (const auto& each : vectors) {

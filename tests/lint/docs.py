@@ -10,6 +10,7 @@ REGION = re.compile(r"// snippet-begin\n(.*?)[^\n]*// snippet-end", re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 NAME = re.compile(r"\bweir::([\w:]+)")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 HEADER = re.compile(r"[\w/]+\.hpp")
 
 documents = [path for path in common.files(".md")]
@@ -28,9 +29,10 @@ for document in documents:
         for header in HEADER.findall(span[1]):
             if not any(path.endswith(f"/{header}") for path in headers):
                 common.finding(document, line, f"no header {header}")
-    for match in LINK.finditer(text):
+    prose = FENCED.sub(lambda block: "\n" * block[0].count("\n"), text)
+    for match in LINK.finditer(prose):
         if not (document.parent / match[1]).exists():
-            common.finding(document, common.line_of(text, match.start()), f"no file {match[1]}")
+            common.finding(document, common.line_of(prose, match.start()), f"no file {match[1]}")
 
 readme = common.ROOT / "README.md"
 snippets = SNIPPET.findall(readme.read_text())

@@ -102,6 +102,10 @@ struct watched_memory : native_memory {
     Watch::before(access_kind::copy, shared);
     native_memory::copy_out(to, shared, size);
   }
+  static void clear(void* shared, std::size_t size) noexcept {
+    Watch::before(access_kind::copy, shared);
+    native_memory::clear(shared, size);
+  }
   /// Each word is an access of its own: a watch may stop, or kill, between two of them.
   static void copy_in_words(std::uint32_t* shared, const void* from, std::size_t size) noexcept {
     const auto* source = static_cast<const std::byte*>(from);

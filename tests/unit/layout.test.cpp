@@ -71,6 +71,57 @@ TEST_CASE("the_control_words_of_a_ring_for_many_stand_where_they_always_stood") 
   STATIC_REQUIRE(layout::doorbell::size == 256);
 }
 
+TEST_CASE("the_words_of_lanes_and_coalesce_lie_where_they_always_lay") {
+  STATIC_REQUIRE(layout::lanes::bell == 128);
+  STATIC_REQUIRE(layout::lanes::statistics == 384);
+  STATIC_REQUIRE(layout::lanes::first_lane == 512);
+  STATIC_REQUIRE(layout::lanes::lane_alignment == 128);
+  namespace coalesce = layout::coalesce;
+  STATIC_REQUIRE(coalesce::producer_owner == 128);
+  STATIC_REQUIRE(coalesce::producer_start == 132);
+  STATIC_REQUIRE(coalesce::producer_statistics == 136);
+  STATIC_REQUIRE(coalesce::consumer_owner == 256);
+  STATIC_REQUIRE(coalesce::consumer_start == 260);
+  STATIC_REQUIRE(coalesce::showing == 264);
+  STATIC_REQUIRE(coalesce::consumer_statistics == 268);
+  STATIC_REQUIRE(coalesce::data_park == 384);
+  STATIC_REQUIRE(coalesce::closed == 512);
+  STATIC_REQUIRE(coalesce::roots == 640);
+  STATIC_REQUIRE(coalesce::key_state == 0);
+  STATIC_REQUIRE(coalesce::key_buffers == 16);
+  STATIC_REQUIRE(coalesce::buffer_size == 0);
+  STATIC_REQUIRE(coalesce::buffer_after == 4);
+  STATIC_REQUIRE(coalesce::buffer_updates == 8);
+  STATIC_REQUIRE(coalesce::buffer_value == 16);
+  STATIC_REQUIRE(coalesce::max_keys == 1048576);
+}
+
+TEST_CASE("the_control_words_of_a_broadcast_ring_stand_where_they_always_stood") {
+  namespace broadcast = layout::broadcast;
+  STATIC_REQUIRE(broadcast::write_position == 128);
+  STATIC_REQUIRE(broadcast::overwrite_end == 136);
+  STATIC_REQUIRE(broadcast::sync_position == 144);
+  STATIC_REQUIRE(broadcast::writer_owner == 152);
+  STATIC_REQUIRE(broadcast::writer_start == 156);
+  STATIC_REQUIRE(broadcast::writer_statistics == 160);
+  STATIC_REQUIRE(broadcast::data_park == 256);
+  STATIC_REQUIRE(broadcast::closed == 384);
+  STATIC_REQUIRE(broadcast::data == 512);
+}
+
+TEST_CASE("the_control_words_of_a_latest_stand_where_they_always_stood") {
+  namespace latest = layout::latest;
+  STATIC_REQUIRE(latest::version == 128);
+  STATIC_REQUIRE(latest::writer_owner == 136);
+  STATIC_REQUIRE(latest::writer_start == 140);
+  STATIC_REQUIRE(latest::writer_statistics == 144);
+  STATIC_REQUIRE(latest::data_park == 256);
+  STATIC_REQUIRE(latest::closed == 384);
+  STATIC_REQUIRE(latest::data == 512);
+  STATIC_REQUIRE(latest::buffer_sequence == 0);
+  STATIC_REQUIRE(latest::buffer_value == 8);
+}
+
 TEST_CASE("what_different_sides_write_lies_a_false_sharing_span_apart") {
   constexpr auto span = weir::false_sharing_span;
   constexpr std::uint32_t lines[] = {0,

@@ -149,6 +149,26 @@ class byte_consumer {
     return std::move(found).as_redeemed();
   }
 
+  /// Skips what dead producers claimed and will never commit, where it stands in the way, and makes their
+  /// commits fail with `stale`. Also sets their slots free for new producers.
+  ///
+  /// `alive(id, start) -> bool` is false only for an owner that can never run again: the commit of one
+  /// that does is refused, but the bytes that it writes meanwhile are not. By default the memory's own
+  /// proof, on Linux process id and start time.
+  /// Returns  what it did; outcome ok, pending, empty, unsupported, corrupt.
+  /// Thread   consumer.   Progress  wait-free but for `alive`.
+  template <class Alive>
+  [[nodiscard]] auto recover(Alive&& alive) noexcept
+    requires(Core::recovers)
+  {
+    return core_.reader().recover(alive);
+  }
+  [[nodiscard]] auto recover() noexcept
+    requires(Core::recovers)
+  {
+    return recover(Core::memory::alive);
+  }
+
   /// Position of the next record, for a message to the producer (acknowledge). Lets go of what was read.
   [[nodiscard]] auto read_position() noexcept -> std::uint32_t {
     core_.flush();

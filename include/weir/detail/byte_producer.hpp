@@ -3,6 +3,7 @@
 #pragma once
 
 #include <weir/backpressure.hpp>
+#include <weir/detail/byte_batch.hpp>
 #include <weir/detail/outcomes.hpp>
 #include <weir/record.hpp>
 #include <weir/status.hpp>
@@ -151,6 +152,47 @@ class byte_producer {
   {
     if (bytes.size() > max_record()) return status::too_large;
     return fill(claim(static_cast<std::uint32_t>(bytes.size()), until, stop), bytes, type);
+  }
+
+  /// Publishes as many of the records, in order, as there is room for, with one publication.
+  /// Returns  how many. Fewer than all: as the next try_write() will say.
+  [[nodiscard]] auto try_write_batch(std::span<const std::span<const std::byte>> records,
+                                     std::uint32_t type = 0) noexcept -> std::size_t {
+    if (records.empty() || type >= record_type::reserved) return 0;
+    if constexpr (Core::withholds) {
+      std::size_t written = 0;
+      for (const auto bytes : records) {
+        if (bytes.size() > max_record()) break;
+        auto claim = try_claim(static_cast<std::uint32_t>(bytes.size()));
+        if (!claim) break;
+        memory::copy_in(claim.bytes().data(), bytes.data(), bytes.size());
+        static_cast<void>(claim.commit_later(type));
+        ++written;
+      }
+      if (written != 0) core_.end_batch();
+      return written;
+    } else {
+      const auto first = static_cast<std::uint32_t>(records[0].size());
+      if (gate_.admit(*this, first) != status::ok) return 0;
+      const auto written = core_.write_batch(records, type);
+      if (written < records.size()) gate_.refused(*this);
+      return written;
+    }
+  }
+
+  /// Reserves room for `count` records of `size` bytes each, with one claim.
+  /// Returns  a batch, or full, too_large (more than the ring holds), closed, corrupt, busy.
+  /// Thread   producer.   Progress  lock-free.
+  [[nodiscard]] auto try_claim_batch(std::uint32_t count, std::uint32_t size) noexcept
+      -> byte_batch<Core>
+    requires(!Core::withholds)
+  {
+    if (size > max_record() || count == 0) return {core_, status::too_large};
+    auto outcome = gate_.admit(*this, size);
+    if (outcome == status::ok) outcome = core_.reserve_batch(count, size);
+    if (outcome == status::full) gate_.refused(*this);
+    if (outcome != status::ok) return {core_, outcome};
+    return {core_, count, size};
   }
 
   /// Publishes what commit_later() withheld and wakes a sleeping consumer.

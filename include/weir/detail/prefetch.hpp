@@ -43,7 +43,7 @@ class prefetch_cursor {
   template <class Memory, bool ForWrite>
   void advance(const std::byte* data, std::uint32_t begin, std::uint32_t end) noexcept {
     if constexpr (Memory::prefetches) {
-      if (offset_ < begin || offset_ > end) offset_ = begin;
+      if (offset_ < begin || offset_ >= end + prefetch_step) offset_ = begin;
       for (; offset_ < end; offset_ += prefetch_step) {
         if constexpr (ForWrite) {
           prefetch_for_write(data + offset_);
@@ -87,5 +87,24 @@ class returned_lines {
  private:
   std::uint32_t offset_ = 0;
 };
+
+/// The same for a slot of `Stride` bytes at `offset`: one word is stored back in each line in which the
+/// slot ends and the next does not. Needs  the slot was read and is not released yet.
+template <class Memory, std::uint32_t Stride, std::uint32_t ValueOffset>
+[[gnu::always_inline]] inline void give_line_back(std::byte* data, std::uint32_t offset) noexcept {
+  if constexpr (Memory::prefetches) {
+    const auto end = offset + Stride;
+    if constexpr (Stride < prefetch_step) {
+      if ((((end - 4) ^ (end - 4 + Stride)) & ~(prefetch_step - 1)) == 0) return;
+    }
+    for (std::uint32_t back = 4; back + ValueOffset <= Stride; back += prefetch_step) {
+      auto* const word = reinterpret_cast<std::uint32_t*>(data + end - back);
+      // relaxed: single writer
+      const auto value = Memory::load(word, std::memory_order_relaxed);
+      // relaxed: single writer
+      Memory::store(word, value, std::memory_order_relaxed);
+    }
+  }
+}
 
 }  // namespace weir::detail

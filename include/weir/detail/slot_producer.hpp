@@ -134,15 +134,22 @@ class slot_producer {
   /// Publishes as many of the values, in order, as there is room for, with one publication.
   /// Returns  how many. Fewer than all: full, closed, corrupt or busy, as the next try_write() will say.
   [[nodiscard]] auto try_write_batch(std::span<const T> values) noexcept -> std::size_t {
-    std::size_t written = 0;
-    for (const T& value : values) {
-      if (admit() != status::ok) break;
-      memory::copy_in(core_.writer().payload(), &value, sizeof(T));
-      core_.withhold();
-      ++written;
+    if constexpr (Core::withholds) {
+      std::size_t written = 0;
+      for (const T& value : values) {
+        if (admit() != status::ok) break;
+        memory::copy_in(core_.writer().payload(), &value, sizeof(T));
+        core_.withhold();
+        ++written;
+      }
+      if (written != 0) core_.end_batch();
+      return written;
+    } else {
+      if (values.empty() || gate_.admit(*this, value_size) != status::ok) return 0;
+      const auto written = core_.write_batch(values);
+      if (written < values.size()) gate_.refused(*this);
+      return written;
     }
-    if (written != 0) flush();
-    return written;
   }
 
   /// Publishes what commit_later() withheld and wakes a sleeping consumer.

@@ -151,6 +151,9 @@ class spsc_byte_reader {
   /// Moves to a record that find() found.
   void seek_to(std::uint32_t sequence) noexcept { seek(sequence * record::alignment); }
 
+  /// For the consumer's lingering: whether the producer gets on.
+  [[nodiscard]] auto hint() const noexcept -> std::uint32_t { return control_.load_hint(); }
+
   /// Nothing more can come: a producer that has closed has published all.
   [[nodiscard]] auto at_end() const noexcept -> bool { return true; }
 

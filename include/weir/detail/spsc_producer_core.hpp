@@ -84,6 +84,12 @@ class spsc_producer_core {
     duty_ = duty::batch;
   }
 
+  /// Publishes what is withheld, as one commit would have.
+  void end_batch() noexcept {
+    if (control_.protocol() == wake_protocol::at_flush) return flush();
+    attend();
+  }
+
   /// Publishes what is withheld, wakes a sleeping consumer, refreshes the hint and the statistics.
   void flush() noexcept {
     publish_batch();

@@ -140,6 +140,9 @@ class spsc_slot_reader {
   /// Moves to a slot that find() found.
   void seek_to(std::uint32_t sequence) noexcept { seek(sequence); }
 
+  /// For the consumer's lingering: whether the producer gets on.
+  [[nodiscard]] auto hint() const noexcept -> std::uint32_t { return control_.load_hint(); }
+
   /// Nothing more can come: a producer that has closed has published all.
   [[nodiscard]] auto at_end() const noexcept -> bool { return true; }
 
@@ -163,20 +166,8 @@ class spsc_slot_reader {
   /// See returned_lines: one word is stored back in each line in which a slot ends and the next does not.
   [[gnu::always_inline]] static inline void hand_back(const slot_area<T>& area,
                                                       std::uint32_t position) noexcept {
-    if constexpr (!Memory::prefetches) return;
-    constexpr auto stride = slot_shape<T>::stride;
-    const auto end = area.offset_of(position) + stride;
-    if constexpr (stride < prefetch_step) {
-      if ((((end - 4) ^ (end - 4 + stride)) & ~(prefetch_step - 1)) == 0) return;
-    }
-    for (std::uint32_t back = 4; back + slot_shape<T>::value_offset <= stride;
-         back += prefetch_step) {
-      auto* const word = word_at(area.data, end - back);
-      // relaxed: single writer
-      const auto value = Memory::load(word, std::memory_order_relaxed);
-      // relaxed: single writer
-      Memory::store(word, value, std::memory_order_relaxed);
-    }
+    give_line_back<Memory, slot_shape<T>::stride, slot_shape<T>::value_offset>(
+        area.data, area.offset_of(position));
   }
 
   /// What the common path did not like: nothing there, the end of an event, or damage.

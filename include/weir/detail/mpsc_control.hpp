@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+/// The control block of mpsc_ring: shared words by name, and what both kinds of ring do with them.
+#pragma once
+
+#include <weir/detail/header.hpp>
+#include <weir/detail/mpsc_record.hpp>
+#include <weir/layout.hpp>
+#include <weir/memory.hpp>
+#include <weir/owner.hpp>
+#include <weir/record.hpp>
+#include <weir/status.hpp>
+#include <weir/wait.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace weir::detail {
+
+/// A private, immutable description of one ring, and addresses of its shared words.
+template <class Memory>
+class mpsc_control {
+ public:
+  using memory = Memory;
+
+  mpsc_control() = default;
+  /// `park`: the word that the consumer sleeps on, if it is not the ring's own.
+  mpsc_control(std::byte* base, const header& fields, std::uint32_t* park) noexcept
+      : base_{base},
+        data_park_{park != nullptr ? park : word_at(base, layout::mpsc::data_park)},
+        fields_{fields} {}
+
+  [[nodiscard]] auto fields() const noexcept -> const header& { return fields_; }
+  [[nodiscard]] auto data() const noexcept -> std::byte* { return base_ + fields_.data_offset; }
+  [[nodiscard]] auto word(std::uint32_t offset) const noexcept -> std::uint32_t* {
+    return word_at(base_, offset);
+  }
+  [[nodiscard]] auto payload_offset(std::uint32_t offset) const noexcept -> std::uint32_t {
+    const auto before = fields_.stride == 0 ? record::header_size : fields_.alignment;
+    return fields_.data_offset + offset + before;
+  }
+  [[nodiscard]] auto protocol() const noexcept -> wake_protocol {
+    return static_cast<wake_protocol>(fields_.wake_protocol);
+  }
+  [[nodiscard]] auto process_shared() const noexcept -> bool {
+    return (fields_.flags & layout::flag_process_shared) != 0;
+  }
+  [[nodiscard]] auto recoverable() const noexcept -> bool {
+    return (fields_.flags & layout::flag_recoverable) != 0;
+  }
+  /// Bytes (slots) of one unit of an intent.
+  [[nodiscard]] auto unit() const noexcept -> std::uint32_t {
+    return fields_.stride == 0 ? record::alignment : 1;
+  }
+  [[nodiscard]] auto slots() const noexcept -> std::uint32_t { return fields_.slots; }
+
+  /// The bell that the consumer sleeps on, and the one that producers sleep on.
+  [[nodiscard]] auto data_bell() const noexcept -> park_bell<Memory> {
+    return {data_park_, protocol(), process_shared()};
+  }
+  [[nodiscard]] auto space_bell() const noexcept -> park_bell<Memory> {
+    return {word(layout::mpsc::space_park), protocol(), process_shared()};
+  }
+  [[nodiscard]] auto consumer_entry() const noexcept -> owner_entry<Memory> {
+    return {word(layout::mpsc::consumer_owner), word(layout::mpsc::consumer_start)};
+  }
+  [[nodiscard]] auto producer_entry(std::uint32_t slot) const noexcept -> owner_entry<Memory> {
+    return {slot_word(slot, layout::mpsc::slot_owner), slot_word(slot, layout::mpsc::slot_start)};
+  }
+  [[nodiscard]] auto producer_statistics_words(std::uint32_t slot) const noexcept
+      -> std::uint32_t* {
+    return slot_word(slot, layout::mpsc::slot_statistics);
+  }
+  [[nodiscard]] auto consumer_statistics_words() const noexcept -> std::uint32_t* {
+    return word(layout::mpsc::consumer_statistics);
+  }
+  /// What a sleeping producer asks. Returns  ok, peer_dead.
+  [[nodiscard]] auto consumer_status() const noexcept -> status {
+    if (!process_shared()) return status::ok;
+    return consumer_entry().state() == owner_state::dead ? status::peer_dead : status::ok;
+  }
+
+  /// Moves the claim position from `expected` to `desired`, or sets `expected` to where it stands.
+  [[nodiscard, gnu::always_inline]] inline auto try_claim(std::uint64_t& expected,
+                                                          std::uint64_t desired) const noexcept
+      -> bool {
+    // [P4] release -> [R1]: the intent that says what is claimed.
+    return Memory::cas64(wide(layout::mpsc::claim_position), expected, desired,
+                         std::memory_order_release,
+                         // relaxed: failed CAS, nothing read
+                         std::memory_order_relaxed);
+  }
+  /// Where the claim position stands, with the closed bit: for a first guess, and for an estimate.
+  [[nodiscard]] auto guess_claim_position() const noexcept -> std::uint64_t {
+    // relaxed: re-checked by [P4]
+    return Memory::load64(wide(layout::mpsc::claim_position), std::memory_order_relaxed);
+  }
+  /// The claim position without the closed bit. Whatever was claimed before it has left its intent.
+  [[nodiscard]] auto load_claim_position() const noexcept -> std::uint64_t {
+    // [R1] acquire <- [P4] [P5].
+    return Memory::load64(wide(layout::mpsc::claim_position), std::memory_order_acquire) &
+           ~claim_closed;
+  }
+  /// Before the ring is published.
+  void start_at(std::uint64_t position) const noexcept {
+    // relaxed: before publication [F1]
+    Memory::store64(wide(layout::mpsc::claim_position), position, std::memory_order_relaxed);
+    store_hint(position);
+    store_consumed(position);
+    store_read_position(position);
+  }
+
+  /// Position up to which everything was claimed at some moment: how far the consumer may prefetch.
+  [[nodiscard]] auto load_hint() const noexcept -> std::uint32_t {
+    // relaxed: statistics
+    return Memory::load(word(layout::mpsc::hint), std::memory_order_relaxed);
+  }
+  void store_hint(std::uint64_t position) const noexcept {
+    // relaxed: statistics
+    Memory::store(word(layout::mpsc::hint), static_cast<std::uint32_t>(position),
+                  std::memory_order_relaxed);
+  }
+
+  [[nodiscard]] auto load_read_position() const noexcept -> std::uint64_t {
+    // [P1] acquire <- [C2].
+    return Memory::load64(wide(layout::mpsc::read_position), std::memory_order_acquire);
+  }
+  void store_read_position(std::uint64_t position) const noexcept {
+    // [C2] release -> [P1]: the consumer's last access to what lies before the position.
+    Memory::store64(wide(layout::mpsc::read_position), position, std::memory_order_release);
+  }
+  [[nodiscard]] auto load_consumed() const noexcept -> std::uint64_t {
+    // [C7] acquire <- [C6].
+    return Memory::load64(wide(layout::mpsc::consumed_position), std::memory_order_acquire);
+  }
+  void store_consumed(std::uint64_t position) const noexcept {
+    // [C6] release -> [C7]: the records before the position were shown, and no byte of them is needed.
+    Memory::store64(wide(layout::mpsc::consumed_position), position, std::memory_order_release);
+  }
+
+  /// Release each time: what the producer did for its last claim must be seen by whoever sees the next.
+  void store_intent(std::uint32_t slot, claim_intent intent) const noexcept {
+    // [P6] release -> [R2] [R4]: the commit word of the claim before.
+    Memory::store64(wide_slot(slot), intent.word, std::memory_order_release);
+  }
+  [[nodiscard]] auto load_intent(std::uint32_t slot) const noexcept -> claim_intent {
+    // [R2] acquire <- [P6].
+    return {Memory::load64(wide_slot(slot), std::memory_order_acquire)};
+  }
+  /// Takes back what a dead producer intended, unless the slot has a new owner with an intent of its own.
+  void clear_intent(std::uint32_t slot, claim_intent intent) const noexcept {
+    // [R4] acquire <- [P6].
+    static_cast<void>(Memory::cas64(wide_slot(slot), intent.word, 0, std::memory_order_acquire,
+                                    // relaxed: failed CAS, nothing read
+                                    std::memory_order_relaxed));
+  }
+
+  [[nodiscard]] auto load_closed() const noexcept -> std::uint32_t {
+    // [C3] acquire <- [P7].
+    return Memory::load(word(layout::mpsc::closed), std::memory_order_acquire);
+  }
+  /// From here on no claim succeeds.
+  void close(std::uint32_t by) const noexcept {
+    // [P5] release -> [R1]: what the closing side did.
+    Memory::fetch_or64(wide(layout::mpsc::claim_position), claim_closed, std::memory_order_release);
+    // [P7] release -> [C3]: the claim position no longer moves.
+    Memory::fetch_or(word(layout::mpsc::closed), by, std::memory_order_release);
+  }
+
+  void add_statistic(std::uint32_t offset, std::uint32_t count) const noexcept {
+    // relaxed: statistics
+    const auto before = Memory::load(word(offset), std::memory_order_relaxed);
+    // relaxed: statistics
+    Memory::store(word(offset), before + count, std::memory_order_relaxed);
+  }
+  [[nodiscard]] auto load_statistic(std::uint32_t offset) const noexcept -> std::uint32_t {
+    // relaxed: statistics
+    return Memory::load(word(offset), std::memory_order_relaxed);
+  }
+
+  [[nodiscard]] auto supports(bool parks) const noexcept -> bool {
+    return can_keep<Memory>(protocol(), process_shared(), parks);
+  }
+
+ private:
+  [[nodiscard]] auto wide(std::uint32_t offset) const noexcept -> std::uint64_t* {
+    return wide_at(base_, offset);
+  }
+  [[nodiscard]] static constexpr auto slot_base(std::uint32_t slot) noexcept -> std::uint32_t {
+    return layout::mpsc::producer_slots + slot * layout::mpsc::slot_size;
+  }
+  [[nodiscard]] auto slot_word(std::uint32_t slot, std::uint32_t offset) const noexcept
+      -> std::uint32_t* {
+    return word(slot_base(slot) + offset);
+  }
+  [[nodiscard]] auto wide_slot(std::uint32_t slot) const noexcept -> std::uint64_t* {
+    return wide(slot_base(slot) + layout::mpsc::slot_intent);
+  }
+
+  std::byte* base_ = nullptr;
+  std::uint32_t* data_park_ = nullptr;
+  header fields_;
+};
+
+}  // namespace weir::detail

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include "support/guarded_span.hpp"
+#include "support/random.hpp"
+
+#include <weir/coalesce.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+namespace layout = weir::layout;
+using weir::coalesce;
+using weir::status;
+using weir::wake_protocol;
+using weir::test::guarded_span;
+using byte_values = coalesce<weir::bytes>;
+using word_values = coalesce<std::uint64_t>;
+
+namespace {
+
+constexpr std::uint32_t tag = 0x1234;
+constexpr std::uint32_t keys = 40;
+constexpr std::uint32_t largest = 8;
+
+template <class View>
+struct formatted {
+  guarded_span memory{View::bytes_required(keys, largest)};
+  formatted() {
+    if (!View::format(memory.bytes(), {.keys = keys, .max_value = largest, .type_tag = tag})) {
+      FAIL("format");
+    }
+  }
+  [[nodiscard]] auto attach() const -> status { return View::attach(memory.bytes(), tag).status(); }
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("keys_that_are_formatted_can_be_attached_to", "", byte_values, word_values) {
+  const guarded_span memory{TestType::bytes_required(keys, largest)};
+  for (const auto protocol : {wake_protocol::none, wake_protocol::at_flush, wake_protocol::fenced,
+                              wake_protocol::asymmetric}) {
+    for (const bool process_shared : {false, true}) {
+      auto made = TestType::format(memory.bytes(), {.keys = keys,
+                                                    .max_value = largest,
+                                                    .wake = protocol,
+                                                    .process_shared = process_shared,
+                                                    .type_tag = tag});
+      REQUIRE(made);
+      auto found = TestType::attach(memory.bytes(), tag);
+      REQUIRE(found);
+      for (const auto& view : {*made, *found}) {
+        CHECK(view.keys() == keys);
+        CHECK(view.max_value() == largest);
+        CHECK(view.wake() == protocol);
+        CHECK(view.process_shared() == process_shared);
+        CHECK_FALSE(view.closed());
+      }
+      const bool parks = protocol != wake_protocol::none;
+      CHECK(made->template consumer<weir::park>().status() ==
+            (parks ? status::ok : status::unsupported));
+    }
+  }
+  CHECK(memory.intact());
+}
+
+TEMPLATE_TEST_CASE("a_span_that_cannot_hold_the_keys_is_refused", "", byte_values, word_values) {
+  const guarded_span memory{TestType::bytes_required(keys, largest) + 64};
+  const auto needed = static_cast<std::size_t>(TestType::bytes_required(keys, largest));
+  const auto whole = memory.bytes();
+  const auto format = [](auto span, std::uint32_t count, std::uint32_t size) {
+    return TestType::format(span, {.keys = count, .max_value = size}).status();
+  };
+  CHECK(format(whole.first(needed), keys, largest) == status::ok);
+  CHECK(format(whole.subspan(64), keys, largest) == status::ok);
+  CHECK(format(whole.subspan(32), keys, largest) == status::bad_layout);
+  CHECK(format(whole.first(needed - 1), keys, largest) == status::bad_layout);
+  CHECK(format(whole, 0, largest) == status::bad_layout);
+  for (const auto huge : {layout::coalesce::max_keys + 1, 0x8000'0000U, 0xFFFF'FFFFU}) {
+    CHECK(format(whole, huge, largest) == status::bad_layout);
+    CHECK(format(whole, keys, huge) == status::bad_layout);
+    CHECK(format(whole, huge, huge) == status::bad_layout);
+  }
+  CHECK(format(std::span<std::byte>{}, keys, largest) == status::bad_layout);
+  CHECK(memory.intact());
+}
+
+TEST_CASE("the_value_of_a_type_has_its_size") {
+  const guarded_span memory{byte_values::bytes_required(keys, 100)};
+  CHECK(word_values::format(memory.bytes(), {.keys = keys})->max_value() == 8);
+  CHECK(word_values::format(memory.bytes(), {.keys = keys, .max_value = 9}).status() ==
+        status::bad_layout);
+  using three_words = std::array<std::uint32_t, 3>;
+  CHECK(coalesce<three_words>::attach(memory.bytes()).status() == status::bad_layout);
+  CHECK(word_values::attach(memory.bytes(), 1).status() == status::bad_layout);
+  CHECK(word_values::attach(memory.bytes()));
+  // A value is bytes with a length: whoever does not know the type may read them so.
+  CHECK(byte_values::attach(memory.bytes()));
+}
+
+TEMPLATE_TEST_CASE("a_coalesce_header_with_one_wrong_bit_is_refused", "", byte_values,
+                   word_values) {
+  const formatted<TestType> there;
+  using shape = weir::detail::coalesce_shape;
+  std::uint32_t accepted = 0;
+  for (std::uint32_t offset = 0; offset < layout::slots + 4; offset += 4) {
+    for (std::uint32_t bit = 0; bit < 32; ++bit) {
+      *there.memory.word(offset) ^= 1U << bit;
+      const auto outcome = there.attach();
+      *there.memory.word(offset) ^= 1U << bit;
+      const bool meaningful = (offset == layout::flags && bit == 0) ||
+                              (offset == layout::wake_protocol_word && bit < 2);
+      // So does a limit that needs the same room, where it is not the size of a type.
+      const bool same_room =
+          offset == layout::max_record && std::is_same_v<TestType, byte_values> &&
+          shape{keys, largest ^ 1U << bit}.total() == shape{keys, largest}.total();
+      const auto expected = meaningful || same_room ? status::ok : status::bad_layout;
+      if (outcome != expected) FAIL("word " << offset << " bit " << bit << ": " << name(outcome));
+      accepted += outcome == status::ok && !same_room ? 1U : 0U;
+    }
+  }
+  CHECK(accepted == 3);
+  *there.memory.word(layout::magic) = 0;
+  CHECK(there.attach() == status::not_ready);
+}
+
+TEMPLATE_TEST_CASE("any_bytes_in_coalesce_lead_to_a_status_inside_the_span", "", byte_values,
+                   word_values) {
+  weir::test::seeded_random random{weir::test::fresh_seed("coalesce bytes")};
+  const formatted<TestType> there;
+  const auto view = TestType::attach(there.memory.bytes(), tag).value();
+  const auto words = static_cast<std::uint32_t>(there.memory.bytes().size() / 4);
+  std::uint32_t most = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    *there.memory.word(layout::coalesce::producer_owner) = 0;
+    *there.memory.word(layout::coalesce::consumer_owner) = 0;
+    auto producer = view.producer();
+    auto consumer = view.consumer();
+    for (std::uint32_t changes = 0; changes < 20; ++changes) {
+      // Not the header: attach() has read it. Small numbers are what passes for a state or a size.
+      const auto word = 32 + random.below(words - 32);
+      *there.memory.word(word * 4) = random.once_in(2) ? random.below(32) : random.next();
+    }
+    if (producer) {
+      const std::array<std::byte, 8> value{};
+      if constexpr (std::is_same_v<TestType, byte_values>) {
+        static_cast<void>(producer->update(random.below(keys), value));
+      } else {
+        static_cast<void>(producer->update(random.below(keys), std::uint64_t{1}));
+      }
+    }
+    if (consumer) {
+      const auto done = consumer->drain([](const auto&) {});
+      most = done.records > most ? done.records : most;
+      static_cast<void>(consumer->wait());
+    }
+    if (!producer || !consumer || round % 16 == 0) {
+      REQUIRE(TestType::format(there.memory.bytes(),
+                               {.keys = keys, .max_value = largest, .type_tag = tag}));
+    }
+  }
+  CHECK(most <= keys + 1);
+  CHECK(there.memory.intact());
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+// What recover() does with a proof of death that the test gives, and with children that are dead.
+#include "support/child_process.hpp"
+#include "support/mpsc_sides.hpp"
+
+#include <weir/mpsc_ring.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <cstdint>
+#include <vector>
+
+namespace mpsc = weir::layout::mpsc;
+using weir::mpsc_options;
+using weir::owner_state;
+using weir::status;
+using weir::test::child_process;
+using weir::test::guarded_span;
+using weir::test::is_clean;
+using weir::test::mpsc_byte_kind;
+using weir::test::mpsc_sides;
+using weir::test::mpsc_typed_kind;
+using weir::test::shared_progress;
+
+namespace {
+
+constexpr auto nobody_lives = [](std::uint32_t, std::uint32_t) { return false; };
+constexpr auto everybody_lives = [](std::uint32_t, std::uint32_t) { return true; };
+
+template <class Kind>
+using element = std::conditional_t<Kind::frames, weir::bytes, std::uint64_t>;
+
+/// Reads what is there. Returns  the numbers.
+template <class Kind, class Consumer>
+auto read_all(Consumer& consumer) -> std::vector<std::uint32_t> {
+  std::vector<std::uint32_t> numbers;
+  static_cast<void>(
+      consumer.drain([&](const auto& record) { numbers.push_back(Kind::number_of(record)); }));
+  return numbers;
+}
+
+using numbers = std::vector<std::uint32_t>;
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a_claim_whose_owner_is_declared_dead_is_skipped_and_its_commit_is_stale", "",
+                   mpsc_byte_kind, mpsc_typed_kind) {
+  for (const auto start : weir::test::notable_wide_starts) {
+    CAPTURE(start);
+    mpsc_sides<element<TestType>> ring{
+        {.capacity = 256, .recoverable = true, .start_position = start}};
+    auto open = TestType::claim(ring.producers[0], 1);
+    REQUIRE(open);
+    REQUIRE(TestType::write(ring.producers[1], 2) == status::ok);
+    CHECK(read_all<TestType>(ring.consumer).empty());
+
+    const auto done = ring.consumer.recover(nobody_lives);
+    CHECK(done.outcome == status::ok);
+    CHECK(done.claims == 1);
+    CHECK(ring.there.ring.statistics().recovered == 1);
+    CHECK(TestType::commit(open, 1) == status::stale);
+    CHECK(read_all<TestType>(ring.consumer) == numbers{2});
+
+    for (std::uint32_t number = 3; number < 200; ++number) {
+      if (TestType::write(ring.producers[number % 2], number) != status::ok) FAIL(number);
+      if (read_all<TestType>(ring.consumer) != numbers{number}) FAIL(number);
+    }
+    CHECK(ring.intact());
+  }
+}
+
+TEMPLATE_TEST_CASE("a_commit_that_comes_laps_too_late_is_stale", "", mpsc_byte_kind,
+                   mpsc_typed_kind) {
+  mpsc_sides<element<TestType>> ring{{.capacity = 256, .recoverable = true}};
+  auto open = TestType::claim(ring.producers[0], 1);
+  REQUIRE(open);
+  CHECK(ring.consumer.recover(nobody_lives).claims == 1);
+  for (std::uint32_t number = 2; number < 100; ++number) {
+    REQUIRE(TestType::write(ring.producers[1], number) == status::ok);
+    REQUIRE(read_all<TestType>(ring.consumer) == numbers{number});
+  }
+  // No payload: those bytes belong to others by now, which is why only the dead may be declared so.
+  CHECK(open.commit().outcome == status::stale);
+  CHECK(read_all<TestType>(ring.consumer).empty());
+  CHECK(TestType::write(ring.producers[0], 100) == status::ok);
+  CHECK(read_all<TestType>(ring.consumer) == numbers{100});
+}
+
+TEMPLATE_TEST_CASE("an_aborted_claim_that_was_skipped_changes_nothing", "", mpsc_byte_kind,
+                   mpsc_typed_kind) {
+  mpsc_sides<element<TestType>> ring{{.capacity = 256, .recoverable = true}};
+  {
+    const auto open = TestType::claim(ring.producers[0], 1);
+    REQUIRE(TestType::write(ring.producers[1], 2) == status::ok);
+    CHECK(ring.consumer.recover(nobody_lives).claims == 1);
+  }
+  CHECK(read_all<TestType>(ring.consumer) == numbers{2});
+  CHECK(TestType::write(ring.producers[0], 3) == status::ok);
+  CHECK(read_all<TestType>(ring.consumer) == numbers{3});
+}
+
+TEMPLATE_TEST_CASE("what_the_living_claimed_is_pending", "", mpsc_byte_kind, mpsc_typed_kind) {
+  mpsc_sides<element<TestType>> ring{{.capacity = 256, .recoverable = true}};
+  CHECK(ring.consumer.recover(nobody_lives).outcome == status::empty);
+  CHECK(ring.consumer.recover().outcome == status::empty);
+  auto open = TestType::claim(ring.producers[0], 1);
+  for (int round = 0; round < 2; ++round) {
+    CHECK(ring.consumer.recover().outcome == status::pending);
+    CHECK(ring.consumer.recover(everybody_lives).claims == 0);
+  }
+  CHECK(TestType::commit(open, 1) == status::ok);
+  CHECK(ring.consumer.recover(nobody_lives).outcome == status::ok);
+  CHECK(read_all<TestType>(ring.consumer) == numbers{1});
+  CHECK(ring.there.ring.statistics().recovered == 0);
+}
+
+TEMPLATE_TEST_CASE("a_ring_that_was_not_formatted_recoverable_says_so", "", mpsc_byte_kind,
+                   mpsc_typed_kind) {
+  mpsc_sides<element<TestType>> ring{{.capacity = 256}};
+  auto open = TestType::claim(ring.producers[0], 1);
+  CHECK(ring.consumer.recover(nobody_lives).outcome == status::unsupported);
+  CHECK(TestType::commit(open, 1) == status::ok);
+  CHECK(read_all<TestType>(ring.consumer) == numbers{1});
+}
+
+TEMPLATE_TEST_CASE("a_batch_whose_owner_is_declared_dead_is_skipped_whole", "", mpsc_byte_kind) {
+  for (std::uint32_t before = 0; before < 16; ++before) {  // also where it runs over the end
+    mpsc_sides<weir::bytes> ring{{.capacity = 128, .recoverable = true}};
+    for (std::uint32_t number = 0; number < before; ++number) {
+      REQUIRE(ring.producers[1].try_write({}) == status::ok);
+    }
+    static_cast<void>(ring.consumer.drain([](const auto&) {}));
+    auto batch = ring.producers[0].try_claim_batch(5, 16);
+    REQUIRE(batch);
+    for (std::uint32_t index = 0; index < 5; ++index) {
+      std::ranges::fill(batch[index], std::byte{0xEE});
+    }
+    REQUIRE(ring.producers[1].try_write({}, 7) == status::ok);
+    const auto done = ring.consumer.recover(nobody_lives);
+    CHECK(done.claims == 1);
+    CHECK(batch.commit() == status::stale);
+    CHECK(ring.consumer.try_peek().type() == 7);
+    static_cast<void>(ring.consumer.drain([](const auto&) {}));
+    ring.consumer.flush();
+    // The stale commit still wrote the later headers of its batch: whoever is dead writes nothing.
+    CHECK(ring.intact());
+  }
+}
+
+TEST_CASE("a_dead_claim_is_found_between_live_ones") {
+  mpsc_sides<weir::bytes> ring{{.capacity = 256, .recoverable = true, .process_shared = true}, 3};
+  using kind = mpsc_byte_kind;
+  auto first = kind::claim(ring.producers[0], 1);
+  child_process dead{[&] {
+    auto producer = ring.there.ring.producer().value();
+    auto claim = kind::claim(producer, 2);
+    weir::test::fill_pattern(claim.bytes(), 0xDEAD);
+    kill(getpid(), SIGKILL);
+    return 0;
+  }};
+  static_cast<void>(dead.wait());
+  auto last = kind::claim(ring.producers[1], 3);
+  REQUIRE(kind::write(ring.producers[2], 4) == status::ok);
+
+  CHECK(ring.consumer.recover().outcome == status::pending);
+  CHECK(kind::commit(first, 1) == status::ok);
+  CHECK(ring.consumer.recover().outcome == status::ok);
+  CHECK(read_all<kind>(ring.consumer) == numbers{1});
+  const auto done = ring.consumer.recover();
+  CHECK(done.claims == 1);
+  CHECK(done.outcome == status::pending);
+  CHECK(ring.consumer.recover().claims == 0);
+  CHECK(kind::commit(last, 3) == status::ok);
+  CHECK(read_all<kind>(ring.consumer) == numbers{3, 4});
+  ring.consumer.flush();
+  CHECK(is_clean(ring.there.ring, ring.there.memory));
+}
+
+TEST_CASE("dead_claims_next_to_each_other_are_skipped_together") {
+  using kind = mpsc_byte_kind;
+  mpsc_sides<weir::bytes> ring{{.capacity = 256, .recoverable = true, .process_shared = true}, 1};
+  for (int count = 0; count < 3; ++count) {
+    child_process dead{[&] {
+      auto producer = ring.there.ring.producer().value();
+      auto claim = kind::claim(producer, 2);
+      weir::test::fill_pattern(claim.bytes(), 0xDEAD);
+      kill(getpid(), SIGKILL);
+      return 0;
+    }};
+    static_cast<void>(dead.wait());
+  }
+  REQUIRE(kind::write(ring.producers[0], 4) == status::ok);
+  const auto done = ring.consumer.recover();
+  CHECK(done.outcome == status::ok);
+  CHECK(done.claims == 3);
+  CHECK(read_all<kind>(ring.consumer) == numbers{4});
+  for (std::uint32_t slot = 1; slot < 4; ++slot) {
+    CHECK(ring.there.ring.producer_owner(slot) == owner_state::dead);
+  }
+  auto successor = ring.there.ring.producer();
+  CHECK(successor);
+  CHECK(ring.there.ring.producer_owner(1) == owner_state::alive);
+}
+
+TEST_CASE("a_dead_owners_slot_is_not_taken_while_its_claim_is_open") {
+  using kind = mpsc_byte_kind;
+  mpsc_sides<weir::bytes> ring{
+      {.capacity = 256, .producers = 1, .recoverable = true, .process_shared = true}, 0};
+  child_process dead{[&] {
+    auto producer = ring.there.ring.producer().value();
+    auto claim = kind::claim(producer, 2);
+    kill(getpid(), SIGKILL);
+    return 0;
+  }};
+  static_cast<void>(dead.wait());
+  CHECK(ring.there.ring.producer().status() == status::full);
+  CHECK(ring.consumer.recover().claims == 1);
+  CHECK(ring.there.ring.producer());
+}
+
+TEMPLATE_TEST_CASE("a_parked_consumer_is_told_of_a_dead_claim", "", mpsc_byte_kind,
+                   mpsc_typed_kind) {
+  mpsc_sides<element<TestType>, weir::native_memory, weir::reject, weir::park> ring{
+      {.capacity = 256, .recoverable = true, .process_shared = true}, 1};
+  child_process dead{[&] {
+    auto producer = ring.there.ring.producer().value();
+    auto claim = TestType::claim(producer, 2);
+    kill(getpid(), SIGKILL);
+    return 0;
+  }};
+  static_cast<void>(dead.wait());
+  CHECK(ring.consumer.wait() == status::peer_dead);
+  CHECK(ring.consumer.recover().claims == 1);
+  REQUIRE(TestType::write(ring.producers[0], 5) == status::ok);
+  CHECK(ring.consumer.wait() == status::ok);
+  CHECK(read_all<TestType>(ring.consumer) == numbers{5});
+}
+
+TEMPLATE_TEST_CASE("a_closed_ring_ends_behind_a_dead_claim_once_that_is_skipped", "",
+                   mpsc_byte_kind, mpsc_typed_kind) {
+  mpsc_sides<element<TestType>> ring{{.capacity = 256, .recoverable = true}};
+  REQUIRE(TestType::write(ring.producers[1], 1) == status::ok);
+  auto open = TestType::claim(ring.producers[0], 2);
+  ring.producers[1].close();
+  CHECK(read_all<TestType>(ring.consumer) == numbers{1});
+  CHECK(ring.consumer.try_peek().status() == status::empty);
+  CHECK(ring.consumer.recover(nobody_lives).claims == 1);
+  CHECK(ring.consumer.try_peek().status() == status::closed);
+  CHECK(open.commit().outcome == status::stale);
+  CHECK(ring.consumer.try_peek().status() == status::closed);
+}
