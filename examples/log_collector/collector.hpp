@@ -69,7 +69,7 @@ class line_file {
   static_assert(block_size >= line_format::longest);
 
   std::string path_;
-  ring_cat::descriptor_handle file_;
+  example::descriptor_handle file_;
   std::vector<std::byte> waiting_;
   int error_ = 0;
 };

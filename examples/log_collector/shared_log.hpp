@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../required.hpp"
-#include "../ring_cat/shared_memory.hpp"
+#include "../shared_memory.hpp"
 #include "log_line.hpp"
 
 #include <weir/weir.hpp>
@@ -21,7 +21,7 @@
 
 namespace log_collector {
 
-using ring_cat::fail;
+using example::fail;
 using log_ring = weir::mpsc_ring<weir::bytes>;
 
 inline constexpr auto program_name = "log_collector";
@@ -70,15 +70,15 @@ class log_memory {
                       .process_shared = true},
         size_{sizeof(control_block) +
               static_cast<std::size_t>(log_ring::bytes_required(ring_options_))},
-        memory_{ring_cat::create_shared_memory("weir-log_collector", size_)} {}
+        memory_{example::create_shared_memory("weir-log_collector", size_)} {}
 
   [[nodiscard]] auto ring_options() const -> const weir::mpsc_options& { return ring_options_; }
-  [[nodiscard]] auto map() const -> ring_cat::mapping { return {memory_, size_}; }
+  [[nodiscard]] auto map() const -> example::mapping { return {memory_, size_}; }
 
  private:
   weir::mpsc_options ring_options_;
   std::size_t size_;
-  ring_cat::descriptor_handle memory_;
+  example::descriptor_handle memory_;
 };
 
 /// One process's view of it.
@@ -124,7 +124,7 @@ class shared_log {
     return all.subspan(sizeof(control_block));
   }
 
-  ring_cat::mapping mapped_;
+  example::mapping mapped_;
   log_ring ring_;
 };
 

@@ -9,8 +9,8 @@
 /// it went). The child learns from the ring that the parent has closed it, or has died.
 #include "../command_line.hpp"
 #include "../required.hpp"
+#include "../shared_memory.hpp"
 #include "progress.hpp"
-#include "shared_memory.hpp"
 
 #include <weir/weir.hpp>
 
@@ -36,9 +36,9 @@
 
 namespace {
 
+using example::fail;
 using example::require_ok;
 using example::required;
-using ring_cat::fail;
 using byte_ring = weir::spsc_ring<weir::bytes>;
 
 constexpr auto program_name = "ring_cat";
@@ -97,8 +97,8 @@ void write_output(Consumer& consumer, const byte_ring& ring) {
 }
 
 template <class Wait>
-auto run_child(const ring_cat::descriptor_handle& memory, std::size_t size) -> int {
-  const ring_cat::mapping mapped{memory, size};
+auto run_child(const example::descriptor_handle& memory, std::size_t size) -> int {
+  const example::mapping mapped{memory, size};
   const auto ring = required(byte_ring::attach(mapped.bytes()), "the ring");
   auto consumer = required(ring.consumer<Wait>(), "the ring's consumer");
   const auto status = example::guarded(program_name, [&] {
@@ -149,7 +149,7 @@ class child_process {
 
  private:
   pid_t id_;
-  ring_cat::descriptor_handle handle_;
+  example::descriptor_handle handle_;
 };
 
 /// Reads what there is, at least a byte. Returns  how much; 0 at the end of the input.
@@ -203,8 +203,8 @@ void print_statistics(const byte_ring& ring, const ring_cat::progress& progress)
 template <class Wait>
 auto run(const options& chosen) -> int {
   const auto size = static_cast<std::size_t>(byte_ring::bytes_required(chosen.ring_size));
-  const auto memory = ring_cat::create_shared_memory("weir-ring_cat", size);
-  const ring_cat::mapping mapped{memory, size};
+  const auto memory = example::create_shared_memory("weir-ring_cat", size);
+  const example::mapping mapped{memory, size};
   const auto ring = required(
       byte_ring::format(mapped.bytes(), {.capacity = chosen.ring_size, .process_shared = true}),
       "the ring");

@@ -97,6 +97,7 @@ class victim {
  public:
   using ring_type = typename Kind::ring;
   using producer_type = typename ring_type::template producer_type<weir::drop_newest>;
+  using honest_type = typename ring_type::template producer_type<>;
   /// Loads that one call may make: some for each record that the ring can hold, and, where claims are
   /// skipped, for each slot of the table besides.
   static constexpr std::uint32_t most_loads = (16 + 8 * slots) * Kind::most_records + 256;
@@ -145,6 +146,8 @@ class victim {
 
  private:
   void finish() {
+    open_.reset();
+    honest_.reset();
     consumer_.reset();
     producer_.reset();
     enemy_.lie_once_in(0);
@@ -158,6 +161,8 @@ class victim {
   }
 
   void restart(bool producing) {
+    open_.reset();
+    honest_.reset();
     consumer_.reset();
     producer_.reset();
     enemy_.lie_once_in(0);
@@ -168,10 +173,11 @@ class victim {
                                                       .recoverable = random.once_in(2),
                                                       .start_position = start})
                       .value());
-    auto honest = ring_->producer().value();
+    auto& honest = honest_.emplace(ring_->producer().value());
     for (auto count = random.below(40); count != 0; --count) {
       static_cast<void>(Kind::write(honest, random));
     }
+    if (random.once_in(2)) open_.emplace(Kind::claim(honest, random));
     if (producing) {
       take_producer();
     } else {
@@ -352,6 +358,8 @@ class victim {
   guarded_span memory_;
   attacker enemy_;
   std::optional<ring_type> ring_;
+  std::optional<honest_type> honest_;
+  std::optional<typename honest_type::claim_type> open_;  ///< the honest one's
   std::optional<typename ring_type::template consumer_type<>> consumer_;
   std::optional<producer_type> producer_;
   bool sticky_ = false;

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-namespace ring_cat {
+namespace example {
 
 [[noreturn]] inline void fail(const char* what) {
   throw std::system_error{errno, std::generic_category(), what};
@@ -69,4 +69,4 @@ class mapping {
   std::size_t size_;
 };
 
-}  // namespace ring_cat
+}  // namespace example
