@@ -43,7 +43,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -55,7 +54,7 @@ struct broadcast_options {
   /// Bytes of data, a power of two from 256 to 2^31. 0: the largest that fits the span.
   std::uint32_t capacity = 0;
   /// Who pays for waking a sleeper. Unset: asymmetric where the platform has it, else fenced.
-  std::optional<wake_protocol> wake = std::nullopt;
+  wake_choice wake = {};
   /// Writer and readers may be in different processes.
   bool process_shared = false;
   /// The application's number for what the records mean; attach() compares it.

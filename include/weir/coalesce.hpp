@@ -53,7 +53,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -66,7 +65,7 @@ struct coalesce_options {
   /// The largest value, in bytes. With a type: its size, or 0.
   std::uint32_t max_value = 0;
   /// Who pays for waking a sleeper. Unset: asymmetric where the platform has it, else fenced.
-  std::optional<wake_protocol> wake = std::nullopt;
+  wake_choice wake = {};
   /// Producer and consumer may be in different processes.
   bool process_shared = false;
   /// The application's number for what keys and values mean; attach() compares it.

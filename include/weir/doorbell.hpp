@@ -18,14 +18,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 namespace weir {
 
 struct doorbell_options {
   /// Who pays for waking a sleeper. Unset: asymmetric where the platform has it, else fenced.
-  std::optional<wake_protocol> wake = std::nullopt;
+  wake_choice wake = {};
   /// Those who ring and those who sleep may be in different processes.
   bool process_shared = false;
 };
@@ -133,7 +132,7 @@ namespace detail {
 
 /// The wake protocol of a ring that is opened with this doorbell, perhaps none.
 template <class Memory>
-[[nodiscard]] auto chosen_wake(std::optional<wake_protocol> asked, const doorbell<Memory>& bell,
+[[nodiscard]] auto chosen_wake(wake_choice asked, const doorbell<Memory>& bell,
                                bool across_processes) noexcept -> wake_protocol {
   if (!asked && bell) return bell.protocol();
   return chosen_wake<Memory>(asked, across_processes);

@@ -37,7 +37,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -50,7 +49,7 @@ struct lanes_options {
   /// Of each lane, as in spsc_options. 0: the largest that fits the span.
   std::uint32_t capacity = 0;
   /// Who pays for waking a sleeper. Unset: asymmetric where the platform has it, else fenced.
-  std::optional<wake_protocol> wake = std::nullopt;
+  wake_choice wake = {};
   /// Producers and consumer may be in different processes.
   bool process_shared = false;
   /// The application's number for what the records mean; attach() compares it.

@@ -46,7 +46,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <type_traits>
 
@@ -62,7 +61,7 @@ struct latest_options {
   /// Versions of 64 bits: what the header says of 2^31 writes is then said of 2^63.
   bool wide_version = false;
   /// Who pays for waking a sleeper. Unset: asymmetric where the platform has it, else fenced.
-  std::optional<wake_protocol> wake = std::nullopt;
+  wake_choice wake = {};
   /// Writer and readers may be in different processes.
   bool process_shared = false;
   /// The application's number for what the value means; attach() compares it.

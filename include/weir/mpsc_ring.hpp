@@ -48,7 +48,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -57,7 +56,7 @@ namespace weir {
 /// How a ring for many producers is laid out.
 struct mpsc_options {
   /// Byte rings: bytes of data, a power of two from 64 to 2^29. Typed rings: slots, a power of two from
-  /// 2 to 2^28. 0: the largest that fits the span.
+  /// 2 to 2^27. 0: the largest that fits the span.
   std::uint32_t capacity = 0;
   /// Producers at a time, 1 to 1024. Each takes 128 bytes.
   std::uint32_t producers = 16;
@@ -66,7 +65,7 @@ struct mpsc_options {
   /// A dead producer's claim can be skipped. Costs each record an exchange and two stores.
   bool recoverable = false;
   /// Who pays for waking a sleeper. Unset: asymmetric where the platform has it, else fenced.
-  std::optional<wake_protocol> wake = std::nullopt;
+  wake_choice wake = {};
   /// Producers and consumer may be in different processes.
   bool process_shared = false;
   /// The application's number for what the records mean; attach() compares it.
@@ -79,7 +78,8 @@ struct mpsc_options {
 struct mpsc_statistics {
   consumer_statistics consumer;
   std::uint32_t recovered = 0;  ///< claims of dead producers that were skipped
-  std::uint32_t discarded = 0;  ///< records that a consumer left unread when it had closed the ring
+  std::uint32_t discarded =
+      0;  ///< records, up to the first open claim, that a consumer left unread in a ring that it had closed
 };
 
 /// A view of one ring. Copyable; it does nothing by itself: take a role.
@@ -190,8 +190,9 @@ class mpsc_ring {
     using core_type = typename ring_kind::template producer_core<Memory, Statistics>;
     for (std::uint32_t slot = 0; slot < control_.slots(); ++slot) {
       auto entry = control_.producer_entry(slot);
-      if (!is_takable(entry.state(), slot)) continue;
-      auto token = entry.take();
+      const auto owner = entry.look(Memory::alive);
+      if (!is_takable(owner.state, slot)) continue;
+      auto token = entry.take(owner);
       if (!token) continue;
       core_type core{control_, detail::held_role<Memory>{entry, *token}, slot};
       if (const auto outcome = core.resume(); outcome != status::ok) return outcome;

@@ -36,7 +36,10 @@ inline constexpr std::uint32_t epoch_mask = (1U << epoch_bits) - 1;
 /// Who held an entry at one moment.
 struct owner_view {
   owner_state state;
-  std::uint32_t epoch;
+  std::uint32_t word;
+
+  /// Which of the entry's holdings it was.
+  [[nodiscard]] auto epoch() const noexcept -> std::uint32_t { return word & epoch_mask; }
 };
 
 template <class Memory>
@@ -49,12 +52,18 @@ class owner_entry {
   /// Returns  the epoch's word, to give back to drop(); busy: held by the living, or lost a race.
   [[nodiscard]] auto take() noexcept -> result<std::uint32_t> {
     // [O1] acquire <- [O2] [O6].
-    auto seen = Memory::load(owner_, std::memory_order_acquire);
-    if (state_of(seen, Memory::alive) == owner_state::alive) return status::busy;
+    const auto seen = Memory::load(owner_, std::memory_order_acquire);
+    return take({state_of(seen, Memory::alive), seen});
+  }
+
+  /// The same, if nobody has taken it since `seen` was looked at.
+  [[nodiscard]] auto take(const owner_view& seen) noexcept -> result<std::uint32_t> {
+    if (seen.state == owner_state::alive) return status::busy;
     const auto self = Memory::self();
-    const auto mine = self << epoch_bits | ((seen + 1) & epoch_mask);
+    const auto mine = self << epoch_bits | ((seen.word + 1) & epoch_mask);
+    auto expected = seen.word;
     // [O2] acq_rel -> [O1] [O5] [O7] <- [O6]: who holds it; all that the last holder did.
-    if (!Memory::compare_exchange(owner_, seen, mine, std::memory_order_acq_rel,
+    if (!Memory::compare_exchange(owner_, expected, mine, std::memory_order_acq_rel,
                                   // relaxed: failed CAS, nothing read
                                   std::memory_order_relaxed)) {
       return status::busy;
@@ -89,12 +98,11 @@ class owner_entry {
     // [O5] acquire <- [O2] [O6].
     const auto seen = Memory::load(owner_, std::memory_order_acquire);
     const auto verdict = state_of(seen, alive);
-    const auto epoch = seen & epoch_mask;
-    if (verdict != owner_state::dead) return {verdict, epoch};
+    if (verdict != owner_state::dead) return {verdict, seen};
     // A holder that let go and then ended is no dead holder: whoever changed the word was alive.
     // [O7] acquire <- [O2] [O6].
     const auto now = Memory::load(owner_, std::memory_order_acquire);
-    return {now == seen ? verdict : owner_state::alive, epoch};
+    return {now == seen ? verdict : owner_state::alive, seen};
   }
 
  private:

@@ -39,7 +39,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -51,7 +50,7 @@ struct spsc_options {
   /// 2. 0: the largest that fits the span.
   std::uint32_t capacity = 0;
   /// Who pays for waking a sleeper. Unset: asymmetric where the platform has it, else fenced.
-  std::optional<wake_protocol> wake = std::nullopt;
+  wake_choice wake = {};
   /// Producer and consumer may be in different processes.
   bool process_shared = false;
   /// The application's number for what the records mean; attach() compares it.

@@ -32,7 +32,6 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
-#include <optional>
 
 namespace weir {
 
@@ -58,6 +57,23 @@ class stop_word {
   std::uint32_t word_ = 0;
 };
 
+/// A wake protocol, or none that was asked for. (An empty std::optional that is copied makes g++ 12 warn
+/// of what it does not hold.)
+class wake_choice {
+ public:
+  constexpr wake_choice() = default;
+  constexpr wake_choice(wake_protocol asked) noexcept : asked_{asked}, any_{false} {}
+
+  /// True if one was asked for.
+  [[nodiscard]] constexpr explicit operator bool() const noexcept { return !any_; }
+  /// Needs  *this is true.
+  [[nodiscard]] constexpr auto operator*() const noexcept -> wake_protocol { return asked_; }
+
+ private:
+  wake_protocol asked_ = wake_protocol::none;
+  bool any_ = true;
+};
+
 /// True for the outcomes that a wait is there to outlast.
 [[nodiscard]] constexpr auto is_pending(status outcome) noexcept -> bool {
   return outcome == status::empty || outcome == status::full;
@@ -68,11 +84,9 @@ namespace detail {
 inline constexpr std::uint32_t park_waiting = 1;
 inline constexpr std::uint32_t ring_attempts = 64;
 
-/// The protocol that was asked for, or, without one, the best of this platform. Out of line: inlined,
-/// g++ 12 takes the value of an empty optional for used.
+/// The protocol that was asked for, or, without one, the best of this platform.
 template <class Memory>
-[[nodiscard, gnu::noinline]] auto chosen_wake(std::optional<wake_protocol> asked,
-                                              bool across_processes) noexcept -> wake_protocol {
+[[nodiscard]] auto chosen_wake(wake_choice asked, bool across_processes) noexcept -> wake_protocol {
   if (asked) return *asked;
   return Memory::register_for_heavy_fence(across_processes) ? wake_protocol::asymmetric
                                                             : wake_protocol::fenced;

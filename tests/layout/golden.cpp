@@ -136,7 +136,9 @@ auto shared_byte_ring() -> content {
   write(first, 5, 1);
   write(second, 0, 2);
   write(first, 40, 3);  // runs over the end
-  { const auto aborted = second.try_claim(9); }
+  {
+    const auto aborted = second.try_claim(9);
+  }
   for (int count = 0; count < 2; ++count) consumer.try_peek().release();
   consumer.flush();
   write(second, 17, 4);
@@ -167,7 +169,9 @@ auto shared_slot_ring() -> content {
   for (std::uint32_t number = 1; number <= 6; ++number) {
     static_cast<void>((number % 2 != 0 ? first : second).try_write(value_of(number)));
   }
-  { const auto aborted = first.try_claim(); }
+  {
+    const auto aborted = first.try_claim();
+  }
   for (int count = 0; count < 2; ++count) consumer.try_peek().release();
   consumer.flush();
   static_cast<void>(second.try_write_batch(std::array{value_of(7), value_of(8)}));
@@ -206,10 +210,8 @@ auto main(int argc, char** argv) -> int {
   const vector vectors[] = {
       {"spsc_bytes.bin", byte_ring<fixed_process>(), byte_ring<weir::plain_memory>()},
       {"spsc_slots.bin", slot_ring<fixed_process>(), slot_ring<weir::plain_memory>()},
-      {"mpsc_bytes.bin", shared_byte_ring<fixed_process>(),
-       shared_byte_ring<weir::plain_memory>()},
-      {"mpsc_slots.bin", shared_slot_ring<fixed_process>(),
-       shared_slot_ring<weir::plain_memory>()},
+      {"mpsc_bytes.bin", shared_byte_ring<fixed_process>(), shared_byte_ring<weir::plain_memory>()},
+      {"mpsc_slots.bin", shared_slot_ring<fixed_process>(), shared_slot_ring<weir::plain_memory>()},
   };
   bool all_same = true;
   for (const auto& each : vectors) {

@@ -108,18 +108,22 @@ struct watched_memory : native_memory {
   }
   /// Each word is an access of its own: a watch may stop, or kill, between two of them.
   static void copy_in_words(std::uint32_t* shared, const void* from, std::size_t size) noexcept {
-    const auto* source = static_cast<const std::byte*>(from);
-    for (std::size_t done = 0; done < size; done += sizeof(std::uint32_t)) {
+    for (const auto* source = static_cast<const std::byte*>(from); size != 0;) {
       std::uint32_t word = 0;
-      std::memcpy(&word, source + done, std::min(size - done, sizeof word));
+      const auto part = std::min(size, sizeof word);
+      std::memcpy(&word, source, part);
       store(shared++, word, std::memory_order_relaxed);
+      source += part;
+      size -= part;
     }
   }
   static void copy_out_words(void* to, const std::uint32_t* shared, std::size_t size) noexcept {
-    auto* target = static_cast<std::byte*>(to);
-    for (std::size_t done = 0; done < size; done += sizeof(std::uint32_t)) {
+    for (auto* target = static_cast<std::byte*>(to); size != 0;) {
       const auto word = load(shared++, std::memory_order_relaxed);
-      std::memcpy(target + done, &word, std::min(size - done, sizeof word));
+      const auto part = std::min(size, sizeof word);
+      std::memcpy(target, &word, part);
+      target += part;
+      size -= part;
     }
   }
   static void pause() noexcept {

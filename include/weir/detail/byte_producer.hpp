@@ -174,8 +174,9 @@ class byte_producer {
     } else {
       const auto first = static_cast<std::uint32_t>(records[0].size());
       if (gate_.admit(*this, first) != status::ok) return 0;
-      const auto written = core_.write_batch(records, type);
-      if (written < records.size()) gate_.refused(*this);
+      status why{};
+      const auto written = core_.write_batch(records, why, type);
+      if (why == status::full) gate_.refused(*this);
       return written;
     }
   }

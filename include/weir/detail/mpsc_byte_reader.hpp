@@ -43,6 +43,7 @@ class mpsc_byte_reader {
     cleared_ = released_;
     event_ = position_ = consumed;
     release();
+    wake_producers();  // the bell that the last consumer did not live to ring
     return status::ok;
   }
 
@@ -113,7 +114,7 @@ class mpsc_byte_reader {
     clear_behind();
     control_.store_read_position(position_);
     released_ = position_;
-    if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
+    wake_producers();
   }
 
   /// True once so much is unreleased that letting go of it is worth a store.
@@ -162,9 +163,11 @@ class mpsc_byte_reader {
   /// For the consumer's lingering: whether the producers get on.
   [[nodiscard]] auto hint() const noexcept -> std::uint32_t { return control_.load_hint(); }
 
-  /// True if the position is where a closed ring ends.
+  /// True if the position is where a closed ring ends. Ends it, if whoever closed died over that.
   [[nodiscard]] auto at_end() const noexcept -> bool {
-    return control_.load_claim_position() == position_;
+    const auto end = control_.seal();
+    if (end < claim_closed) control_.space_bell().ring();
+    return (end & ~claim_closed) == position_;
   }
 
   /// What a sleeping consumer asks. Returns  ok; peer_dead: recover() has something to skip.
@@ -178,12 +181,17 @@ class mpsc_byte_reader {
   template <class Alive>
   [[nodiscard]] auto recover(Alive&& alive) noexcept -> recovered {
     if (!control_.recoverable()) return {status::unsupported};
+    forget_dead_intents(control_, position_, alive);
     recovered done;
-    for (;;) {
+    for (std::uint32_t races = 0;;) {
       const auto found = diagnose(alive);
       done.outcome = found.outcome;
       if (found.outcome != status::peer_dead) break;
-      if (!recovery_.make_stale(position_, found)) continue;
+      if (!recovery_.make_stale(position_, found)) {
+        if (++races <= recovery_races) continue;
+        done.outcome = give_up();
+        break;
+      }
       position_ += found.length;
       event_ = position_;
       ++done.claims;
@@ -206,6 +214,10 @@ class mpsc_byte_reader {
   }
 
  private:
+  void wake_producers() noexcept {
+    if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
+  }
+
   /// True for a record that ends before the next event: nothing else to do.
   [[nodiscard, gnu::always_inline]] inline auto is_plain(std::uint32_t word,
                                                          std::uint64_t position) const noexcept

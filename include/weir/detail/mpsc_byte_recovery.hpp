@@ -65,7 +65,7 @@ class mpsc_byte_recovery {
     const auto slot = busy_slot(word);
     if (slot >= control_.slots()) return {status::corrupt};
     const auto owner = control_.producer_entry(slot).look(alive);
-    const bool same = owner.epoch == busy_epoch(word);
+    const bool same = owner.epoch() == busy_epoch(word);
     if (same && owner.state == owner_state::alive) return {status::pending};
     const auto intent = control_.load_intent(slot);
     const bool open = same && owner.state == owner_state::dead && intent &&

@@ -66,6 +66,8 @@ class mpsc_byte_writer {
     if (claims_.recoverable()) {
       // relaxed: before publication [P2]
       Memory::store(area_.header_at(claims_.position()), busy_, std::memory_order_relaxed);
+      Memory::
+          light_fence();  // whoever dies has marked the header before it wrote a byte of payload
     }
     if (claims_.end() >= prefetch_at_) [[unlikely]]
       prefetch();
@@ -79,11 +81,8 @@ class mpsc_byte_writer {
     const auto position = claims_.position();
     const auto word = record::commit_word(size);
     const auto frame = record::size_of(word);
-    if (frame != claimed_) [[unlikely]] {
-      // relaxed: before publication [P2]
-      Memory::store(area_.header_at(position + frame), discard_word(claimed_ - frame),
-                    std::memory_order_relaxed);
-    }
+    if (frame != claimed_) [[unlikely]]
+      give_up_end(position, frame);
     put_type(position, type);
     bytes_ += claimed_;
     ++records_;
@@ -130,8 +129,10 @@ class mpsc_byte_writer {
     static_cast<void>(commit(claims_.position(), discard_word(frame)));
   }
 
-  /// Claims as many of the records, from the first on, as fit into `room`. Returns  how many.
-  [[nodiscard]] auto claim_prefix(record_list records, std::uint32_t room) noexcept -> std::size_t {
+  /// Claims as many of the records, from the first on, as fit into `room`. Returns  how many; why it is
+  /// none: full, too_large, closed, corrupt.
+  [[nodiscard]] auto claim_prefix(record_list records, std::uint32_t room, status& why) noexcept
+      -> std::size_t {
     std::uint64_t length = 0;
     std::size_t count = 0;
     for (; count < records.size() && records[count].size() <= area_.max_record; ++count) {
@@ -139,8 +140,12 @@ class mpsc_byte_writer {
       if (length + frame > room) break;
       length += frame;
     }
-    if (count == 0 || claim_frames(static_cast<std::uint32_t>(length)) != status::ok) return 0;
-    return count;
+    if (count == 0) {
+      why = records[0].size() > area_.max_record ? status::too_large : status::full;
+    } else {
+      why = claim_frames(static_cast<std::uint32_t>(length));
+    }
+    return why == status::ok ? count : 0;
   }
 
   /// Fills the claim with these records, and publishes it.
@@ -160,6 +165,17 @@ class mpsc_byte_writer {
   }
 
  private:
+  /// What the record does not need of its claim becomes a discarded one. What the claim had beyond the
+  /// data is cleared here: the consumer will see neither of the two run on that far.
+  [[gnu::noinline]] void give_up_end(std::uint64_t position, std::uint32_t frame) const noexcept {
+    const auto offset = area_.offset_of(position);
+    const auto kept = larger(offset + frame, area_.capacity);
+    if (offset + claimed_ > kept) Memory::clear(area_.data + kept, offset + claimed_ - kept);
+    // relaxed: before publication [P2]
+    Memory::store(area_.header_at(position + frame), discard_word(claimed_ - frame),
+                  std::memory_order_relaxed);
+  }
+
   [[nodiscard]] auto record_of(std::uint32_t index, std::uint32_t size) const noexcept
       -> std::uint64_t {
     return claims_.position() + index * record::frame_size(size);

@@ -54,6 +54,7 @@ class mpsc_claims {
       if (recoverable_) control_.store_intent(slot_, claim_intent::of(at / unit_, length / unit_));
       if (control_.try_claim(at, at + length)) [[likely]]
         break;
+      if (at >= claim_closed) return no_room(status::closed);
       if (at % unit_ != 0) return give_up();
     }
     position_ = at;
@@ -66,6 +67,7 @@ class mpsc_claims {
   void keep(std::uint32_t length) noexcept {
     if (!recoverable_) return;
     control_.store_intent(slot_, claim_intent::of(position_ / unit_, length / unit_).as_won());
+    Memory::light_fence();  // whoever dies has said so before it stamped a slot
   }
 
   /// What was claimed is committed, or given up as a whole: nobody needs to know whose it was.

@@ -83,7 +83,7 @@ class mpsc_control {
   [[nodiscard, gnu::always_inline]] inline auto try_claim(std::uint64_t& expected,
                                                           std::uint64_t desired) const noexcept
       -> bool {
-    // [P4] release -> [R1]: the intent that says what is claimed.
+    // [P4] release -> [R1] [P5]: the intent that says what is claimed.
     return Memory::cas64(wide(layout::mpsc::claim_position), expected, desired,
                          std::memory_order_release,
                          // relaxed: failed CAS, nothing read
@@ -158,12 +158,17 @@ class mpsc_control {
     // [C3] acquire <- [P7].
     return Memory::load(word(layout::mpsc::closed), std::memory_order_acquire);
   }
-  /// From here on no claim succeeds.
+  /// Says that the ring ends, then ends it. Whoever dies in between leaves the rest to the consumer.
   void close(std::uint32_t by) const noexcept {
-    // [P5] release -> [R1]: what the closing side did.
-    Memory::fetch_or64(wide(layout::mpsc::claim_position), claim_closed, std::memory_order_release);
-    // [P7] release -> [C3]: the claim position no longer moves.
+    // [P7] release -> [C3]: what the closing side did.
     Memory::fetch_or(word(layout::mpsc::closed), by, std::memory_order_release);
+    static_cast<void>(seal());
+  }
+  /// From here on no claim succeeds. Returns  where the claims end, and whether they did before (its bit).
+  auto seal() const noexcept -> std::uint64_t {
+    // [P5] acq_rel -> [R1] [P5] <- [P4] [P5]: the claims before the end; the end.
+    return Memory::fetch_or64(wide(layout::mpsc::claim_position), claim_closed,
+                              std::memory_order_acq_rel);
   }
 
   void add_statistic(std::uint32_t offset, std::uint32_t count) const noexcept {

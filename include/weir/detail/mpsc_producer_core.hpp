@@ -100,18 +100,23 @@ class mpsc_producer_core {
     return outcome;
   }
 
-  /// Claims, fills and publishes as many of the records, or values, as fit. Returns  how many.
+  /// Claims, fills and publishes as many of the records, or values, as fit. Returns  how many; `why`
+  /// there are no more: ok, full, too_large, closed, corrupt, busy, stale.
   template <class Records, class... Type>
-  [[nodiscard]] auto write_batch(const Records& records, Type... type) noexcept -> std::size_t {
+  [[nodiscard]] auto write_batch(const Records& records, status& why, Type... type) noexcept
+      -> std::size_t {
+    why = held_ ? status::busy : status::ok;
     if (held_) return 0;
-    auto count = writer_.claim_prefix(records, writer_.claims().capacity());
-    if (count == 0) {
+    auto count = writer_.claim_prefix(records, writer_.claims().capacity(), why);
+    const bool short_of_room = why == status::full;
+    if (short_of_room) {
       count_full();
-      count = writer_.claim_prefix(records, writer_.claims().room());
+      count = writer_.claim_prefix(records, writer_.claims().room(), why);
     }
     if (count == 0) return 0;
     const auto outcome = writer_.publish_prefix(records.first(count), type...);
     after_publication();
+    why = short_of_room ? status::full : outcome;
     return outcome == status::ok ? count : 0;
   }
 

@@ -35,6 +35,9 @@ struct recovered {
 
 namespace detail {
 
+/// A claim that turns out to be committed is met once. Whoever changes a header again and again is hostile.
+inline constexpr std::uint32_t recovery_races = 16;
+
 /// What lies before the consumer, as far as claim position and intents tell. In units of an intent.
 struct claim_survey {
   std::uint64_t claimed = 0;        ///< units claimed from the position on

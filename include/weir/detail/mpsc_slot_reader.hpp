@@ -31,7 +31,9 @@ class mpsc_slot_reader {
   /// Goes on where the last consumer let go. What it had read and not let go of comes again.
   [[nodiscard]] auto resume() noexcept -> status {
     event_ = position_ = released_ = control_.load_read_position();
-    return released_ < claim_closed ? status::ok : give_up();
+    if (released_ >= claim_closed) return give_up();
+    wake_producers();  // the bell that the last consumer did not live to ring
+    return status::ok;
   }
 
   [[nodiscard]] auto position() const noexcept -> std::uint64_t { return position_; }
@@ -118,7 +120,7 @@ class mpsc_slot_reader {
     if (position_ == released_) return;
     control_.store_read_position(position_);
     released_ = position_;
-    if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
+    wake_producers();
   }
 
   /// True once so much is unreleased that letting go of it is worth a store.
@@ -164,9 +166,11 @@ class mpsc_slot_reader {
   /// For the consumer's lingering: whether the producers get on.
   [[nodiscard]] auto hint() const noexcept -> std::uint32_t { return control_.load_hint(); }
 
-  /// True if the position is where a closed ring ends.
+  /// True if the position is where a closed ring ends. Ends it, if whoever closed died over that.
   [[nodiscard]] auto at_end() const noexcept -> bool {
-    return control_.load_claim_position() == position_;
+    const auto end = control_.seal();
+    if (end < claim_closed) control_.space_bell().ring();
+    return (end & ~claim_closed) == position_;
   }
 
   /// What a sleeping consumer asks. Returns  ok; peer_dead: recover() has something to skip.
@@ -180,13 +184,19 @@ class mpsc_slot_reader {
   template <class Alive>
   [[nodiscard]] auto recover(Alive&& alive) noexcept -> recovered {
     if (!control_.recoverable()) return {status::unsupported};
+    forget_dead_intents(control_, position_, alive);
     recovered done;
-    for (std::uint32_t dead = 0;;) {
+    for (std::uint32_t dead = 0, races = 0;;) {
       done.outcome = diagnose(dead, alive);
       if (done.outcome != status::peer_dead) break;
       // The first slot last: were it discarded before the others, a successor could show those.
       for (auto later = dead - 1; later != 0; --later) discard_later(position_ + later);
-      if (!make_stale(position_)) continue;
+      Memory::light_fence();
+      if (!make_stale(position_)) {
+        if (++races <= recovery_races) continue;
+        done.outcome = give_up();
+        break;
+      }
       position_ += dead;
       event_ = position_;
       ++done.claims;
@@ -205,6 +215,10 @@ class mpsc_slot_reader {
   }
 
  private:
+  void wake_producers() noexcept {
+    if (control_.protocol() != wake_protocol::none) space_bell_.ring_if_awaited();
+  }
+
   [[nodiscard, gnu::always_inline]] static inline auto value_at(const mpsc_slot_area<T>& area,
                                                                 std::uint64_t position) noexcept
       -> T {

@@ -71,12 +71,13 @@ class mpsc_slot_writer {
     static_cast<void>(commit(mpsc_stamp_of(claims_.position()) | discard_bit));
   }
 
-  /// Claims slots for as many of the values as fit into `room`. Returns  how many.
-  [[nodiscard]] auto claim_prefix(std::span<const T> values, std::uint32_t room) noexcept
-      -> std::size_t {
-    const auto most = smaller(room, static_cast<std::uint32_t>(claim_intent::length_mask));
-    const auto count = values.size() < most ? static_cast<std::uint32_t>(values.size()) : most;
-    return count != 0 && claim_slots(count) == status::ok ? count : 0;
+  /// Claims slots for as many of the values as fit into `room`. Returns  how many; why it is none: full,
+  /// closed, corrupt.
+  [[nodiscard]] auto claim_prefix(std::span<const T> values, std::uint32_t room,
+                                  status& why) noexcept -> std::size_t {
+    const auto count = values.size() < room ? static_cast<std::uint32_t>(values.size()) : room;
+    why = count == 0 ? status::full : claim_slots(count);
+    return why == status::ok ? count : 0;
   }
 
   /// Fills the claim with these values, and publishes it by the stamp of the first slot.

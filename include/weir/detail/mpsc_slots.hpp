@@ -45,7 +45,7 @@ struct mpsc_slot_area {
   }
 };
 
-/// The largest capacity in slots: stamps count two to a slot, and lengths fit an intent.
-inline constexpr std::uint32_t max_mpsc_slots = 1U << 28;
+/// The largest capacity in slots: a claim of all of them fits an intent.
+inline constexpr std::uint32_t max_mpsc_slots = 1U << 27;
 
 }  // namespace weir::detail

@@ -146,8 +146,9 @@ class slot_producer {
       return written;
     } else {
       if (values.empty() || gate_.admit(*this, value_size) != status::ok) return 0;
-      const auto written = core_.write_batch(values);
-      if (written < values.size()) gate_.refused(*this);
+      status why{};
+      const auto written = core_.write_batch(values, why);
+      if (why == status::full) gate_.refused(*this);
       return written;
     }
   }
