@@ -68,6 +68,7 @@ class wake_choice {
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return !any_; }
   /// Needs  *this is true.
   [[nodiscard]] constexpr auto operator*() const noexcept -> wake_protocol { return asked_; }
+  [[nodiscard]] auto operator==(const wake_choice&) const noexcept -> bool = default;
 
  private:
   wake_protocol asked_ = wake_protocol::none;
