@@ -165,7 +165,7 @@ class mpsc_control {
     static_cast<void>(seal());
   }
   /// From here on no claim succeeds. Returns  where the claims end, and whether they did before (its bit).
-  auto seal() const noexcept -> std::uint64_t {
+  [[nodiscard]] auto seal() const noexcept -> std::uint64_t {
     // [P5] acq_rel -> [R1] [P5] <- [P4] [P5]: the claims before the end; the end.
     return Memory::fetch_or64(wide(layout::mpsc::claim_position), claim_closed,
                               std::memory_order_acq_rel);
