@@ -54,6 +54,21 @@ TEST_CASE("every_memory_does_the_same_operation_by_operation") {
   CHECK(native == trace<weir::test::crash_memory>());
 }
 
+TEMPLATE_TEST_CASE("a_word_of_64_bits_is_touched_whole", "", native_memory, plain_memory,
+                   weir::test::count_memory, weir::test::adversary_memory) {
+  constexpr std::uint64_t big = 0x8123'4567'89AB'CDEF;
+  alignas(8) std::uint64_t word = 0;
+  TestType::store64(&word, big, std::memory_order_release);
+  CHECK(TestType::load64(&word, std::memory_order_acquire) == big);
+  CHECK(TestType::fetch_or64(&word, 0x10, std::memory_order_acq_rel) == big);
+  auto expected = big;
+  CHECK_FALSE(
+      TestType::cas64(&word, expected, 1, std::memory_order_acq_rel, std::memory_order_relaxed));
+  CHECK(expected == (big | 0x10));
+  CHECK(TestType::cas64(&word, expected, 1, std::memory_order_acq_rel, std::memory_order_relaxed));
+  CHECK(word == 1);
+}
+
 TEMPLATE_TEST_CASE("a_failed_exchange_tells_what_the_word_holds", "", native_memory, plain_memory) {
   std::uint32_t word = 5;
   std::uint32_t expected = 4;
