@@ -259,7 +259,6 @@ TEMPLATE_TEST_CASE(
     }
   };
   std::uint32_t outside = 0;
-  std::uint32_t accepted = 0;
   for (int round = 0; round < 100'000; ++round) {
     for (auto changes = 1 + random.below(4); changes != 0; --changes) {
       *there.memory.word(4 + 4 * random.below(12)) = nasty();
@@ -268,7 +267,6 @@ TEMPLATE_TEST_CASE(
       const auto required = TestType::bytes_required({.capacity = found->capacity(),
                                                       .producers = found->producers(),
                                                       .max_record = found->max_record()});
-      ++accepted;
       outside += required != 0 && required <= there.memory.bytes().size() ? 0U : 1U;
     }
     for (std::uint32_t word = 0; word < original.size(); ++word) {

@@ -258,7 +258,8 @@ class victim {
         return sane(Kind::read(*consumer_));
       case 2: {
         const auto limit = random.once_in(2) ? weir::no_limit : random.below(10);
-        const auto done = consumer_->drain([this](const auto& shown) { check(shown); }, limit);
+        const auto done =
+            consumer_->drain([this](const auto& shown) { this->check(shown); }, limit);
         exempt_ = limit == 0;
         return sane(done.outcome);
       }
