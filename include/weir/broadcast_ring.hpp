@@ -128,12 +128,10 @@ class broadcast_ring {
     auto found = detail::load_header<Memory>(span);
     if (!found) return found.status();
     const auto fields = *found;
-    const bool possible =
-        is_capacity(fields.capacity) &&
-        fields.wake_protocol <= static_cast<std::uint32_t>(wake_protocol::asymmetric) &&
-        fields ==
-            expected(fields.capacity, fields.flags & own_flags, type_tag, fields.wake_protocol) &&
-        detail::fits_doorbell(fields, bell);
+    const bool possible = is_capacity(fields.capacity) &&
+                          fields == expected(fields.capacity, fields.flags & own_flags, type_tag,
+                                             fields.wake_protocol) &&
+                          detail::fits_doorbell(fields, bell);
     if (!possible) return status::bad_layout;
     return broadcast_ring{detail::broadcast_control<Memory>{span.data(), fields, bell.park_word()}};
   }
@@ -166,7 +164,7 @@ class broadcast_ring {
   /// Thread  any.   Progress  wait-free.
   void request_stop(stop_word& word) const noexcept {
     word.request<Memory>();
-    control_.bell().ring();
+    control_.data_bell().ring();
   }
 
   // --- observers; thread: any, also after the death of the writer

@@ -144,7 +144,6 @@ class coalesce {
     const shape_type shape{fields.slots, fields.max_record};
     const bool possible =
         is_possible(shape) &&
-        fields.wake_protocol <= static_cast<std::uint32_t>(wake_protocol::asymmetric) &&
         fields == expected(shape, fields.flags & own_flags, type_tag, fields.wake_protocol) &&
         detail::fits_doorbell(fields, bell);
     if (!possible) return status::bad_layout;
@@ -171,7 +170,7 @@ class coalesce {
   /// Thread  any.   Progress  wait-free.
   void request_stop(stop_word& word) const noexcept {
     word.request<Memory>();
-    control_.bell().ring();
+    control_.data_bell().ring();
   }
 
   // --- observers; thread: any, also after the death of both sides
@@ -235,9 +234,7 @@ class coalesce {
   template <class Role>
   [[nodiscard]] auto take(detail::owner_entry<Memory> entry, bool parks) const noexcept
       -> result<Role> {
-    if (!detail::can_keep<Memory>(control_.protocol(), control_.process_shared(), parks)) {
-      return status::unsupported;
-    }
+    if (!control_.supports(parks)) return status::unsupported;
     auto token = entry.take();
     if (!token) return token.status();
     Role role{control_, detail::held_role<Memory>{entry, *token}};

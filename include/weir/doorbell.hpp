@@ -61,7 +61,6 @@ class doorbell {
     auto found = detail::load_header<Memory>(span);
     if (!found) return found.status();
     const bool possible =
-        found->wake_protocol <= static_cast<std::uint32_t>(wake_protocol::asymmetric) &&
         *found == expected(found->flags & layout::flag_process_shared, found->wake_protocol);
     if (!possible) return status::bad_layout;
     return doorbell{span.data(), *found};

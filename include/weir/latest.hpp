@@ -131,7 +131,6 @@ class latest {
     const auto fields = *found;
     const bool possible =
         is_possible(fields.max_record, fields.slots) &&
-        fields.wake_protocol <= static_cast<std::uint32_t>(wake_protocol::asymmetric) &&
         fields == expected(fields.max_record, fields.slots, fields.flags & own_flags, type_tag,
                            fields.wake_protocol) &&
         detail::fits_doorbell(fields, bell);
@@ -163,7 +162,7 @@ class latest {
   /// Thread  any.   Progress  wait-free.
   void request_stop(stop_word& word) const noexcept {
     word.request<Memory>();
-    control_.bell().ring();
+    control_.data_bell().ring();
   }
 
   // --- observers; thread: any, also after the death of the writer

@@ -157,7 +157,7 @@ inline constexpr std::uint32_t discarded = consumer_line + 44;
 inline constexpr std::uint32_t data_park = consumer_line + span;
 /// Park word of the producers, which wait for space.
 inline constexpr std::uint32_t space_park = data_park + span;
-/// Bits closed_by_producer and closed_by_consumer; set once, after the claim position's bit.
+/// Bits closed_by_producer and closed_by_consumer; set once, before the claim position's bit.
 inline constexpr std::uint32_t closed = space_park + span;
 /// One line per producer.
 inline constexpr std::uint32_t producer_slots = closed + span;

@@ -161,11 +161,9 @@ class mpsc_ring {
                                .max_record = fields.max_record,
                                .wake = static_cast<wake_protocol>(fields.wake_protocol),
                                .type_tag = type_tag};
-    const bool possible =
-        fields.max_record != 0 && bytes_required(options) != 0 &&
-        fields.wake_protocol <= static_cast<std::uint32_t>(wake_protocol::asymmetric) &&
-        fields == expected(options, fields.flags & own_flags) &&
-        detail::fits_doorbell(fields, bell);
+    const bool possible = fields.max_record != 0 && bytes_required(options) != 0 &&
+                          fields == expected(options, fields.flags & own_flags) &&
+                          detail::fits_doorbell(fields, bell);
     if (!possible) return status::bad_layout;
     return mpsc_ring{detail::mpsc_control<Memory>{span.data(), fields, bell.park_word()}};
   }

@@ -125,12 +125,10 @@ class spsc_ring {
     auto found = detail::load_header<Memory>(span);
     if (!found) return found.status();
     const auto fields = *found;
-    const bool possible =
-        is_capacity(fields.capacity) &&
-        fields.wake_protocol <= static_cast<std::uint32_t>(wake_protocol::asymmetric) &&
-        fields ==
-            expected(fields.capacity, fields.flags & own_flags, type_tag, fields.wake_protocol) &&
-        detail::fits_doorbell(fields, bell);
+    const bool possible = is_capacity(fields.capacity) &&
+                          fields == expected(fields.capacity, fields.flags & own_flags, type_tag,
+                                             fields.wake_protocol) &&
+                          detail::fits_doorbell(fields, bell);
     if (!possible) return status::bad_layout;
     return spsc_ring{detail::spsc_control<Memory>{span.data(), fields, bell.park_word()}};
   }

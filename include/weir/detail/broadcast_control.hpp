@@ -4,6 +4,7 @@
 /// A record is framed as in byte rings (record.hpp); its payload begins with its number, a u64.
 #pragma once
 
+#include <weir/detail/control_block.hpp>
 #include <weir/detail/header.hpp>
 #include <weir/layout.hpp>
 #include <weir/memory.hpp>
@@ -49,38 +50,25 @@ static_assert(sizeof(broadcast_head) == record::header_size + broadcast_head::nu
 
 /// A private, immutable description of one ring, and addresses of its shared words.
 template <class Memory>
-class broadcast_control {
+class broadcast_control : public control_block<Memory> {
+  using block = control_block<Memory>;
+  using block::base_;
+  using block::fields_;
+  using block::wide;
+
  public:
   broadcast_control() = default;
   /// `park`: the word that readers sleep on, if it is not the ring's own.
   broadcast_control(std::byte* base, const header& fields, std::uint32_t* park) noexcept
-      : base_{base},
-        park_{park != nullptr ? park : word_at(base, layout::broadcast::data_park)},
-        fields_{fields} {}
+      : block{base, fields, layout::broadcast::data_park, park} {}
 
-  [[nodiscard]] auto fields() const noexcept -> const header& { return fields_; }
-  [[nodiscard]] auto word(std::uint32_t offset) const noexcept -> std::uint32_t* {
-    return word_at(base_, offset);
-  }
-  [[nodiscard]] auto protocol() const noexcept -> wake_protocol {
-    return static_cast<wake_protocol>(fields_.wake_protocol);
-  }
-  [[nodiscard]] auto process_shared() const noexcept -> bool {
-    return (fields_.flags & layout::flag_process_shared) != 0;
-  }
-  [[nodiscard]] auto bell() const noexcept -> park_bell<Memory> {
-    return {park_, protocol(), process_shared()};
-  }
   [[nodiscard]] auto writer_entry() const noexcept -> owner_entry<Memory> {
-    return {word(layout::broadcast::writer_owner), word(layout::broadcast::writer_start)};
+    return {block::word(layout::broadcast::writer_owner),
+            block::word(layout::broadcast::writer_start)};
   }
   /// What a sleeping reader asks besides its own condition: ok; peer_dead.
   [[nodiscard]] auto writer_status() const noexcept -> status {
-    if (!process_shared()) return status::ok;
-    return writer_entry().state() == owner_state::dead ? status::peer_dead : status::ok;
-  }
-  [[nodiscard]] auto supports(bool parks) const noexcept -> bool {
-    return can_keep<Memory>(protocol(), process_shared(), parks);
+    return block::status_of(writer_entry());
   }
 
   // --- the ring
@@ -156,22 +144,13 @@ class broadcast_control {
 
   [[nodiscard]] auto load_closed() const noexcept -> bool {
     // [C2] acquire <- [C1].
-    return Memory::load(word(layout::broadcast::closed), std::memory_order_acquire) != 0;
+    return Memory::load(block::word(layout::broadcast::closed), std::memory_order_acquire) != 0;
   }
   void close() const noexcept {
     // [C1] release -> [C2]: the last record.
-    Memory::fetch_or(word(layout::broadcast::closed), layout::closed_by_producer,
+    Memory::fetch_or(block::word(layout::broadcast::closed), layout::closed_by_producer,
                      std::memory_order_release);
   }
-
- private:
-  [[nodiscard]] auto wide(std::uint32_t offset) const noexcept -> std::uint64_t* {
-    return wide_at(base_, offset);
-  }
-
-  std::byte* base_ = nullptr;
-  std::uint32_t* park_ = nullptr;
-  header fields_;
 };
 
 }  // namespace weir::detail

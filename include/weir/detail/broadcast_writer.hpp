@@ -32,7 +32,7 @@ class broadcast_writer {
   broadcast_writer(const detail::broadcast_control<Memory>& control,
                    detail::held_role<Memory> role) noexcept
       : control_{control},
-        bell_{control.bell()},
+        bell_{control.data_bell()},
         rings_{bell_.protocol() > wake_protocol::at_flush},
         role_{std::move(role)} {}
   broadcast_writer(broadcast_writer&&) noexcept = default;

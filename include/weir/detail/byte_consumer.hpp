@@ -2,7 +2,7 @@
 /// The consumer of a byte ring. `Core` is the role behind the handle.
 #pragma once
 
-#include <weir/detail/bits.hpp>
+#include <weir/detail/consumer_handle.hpp>
 #include <weir/detail/outcomes.hpp>
 #include <weir/record.hpp>
 #include <weir/status.hpp>
@@ -70,13 +70,15 @@ class byte_record {
 /// Space that was read goes back to the producer by the eighth of the ring, when the producer waits for
 /// it, and at the latest when a call finds the ring empty. Before turning away from a ring that is not empty, call flush().
 template <class Core, wait_policy Wait>
-class byte_consumer {
+class byte_consumer : public detail::consumer_handle<Core, Wait> {
+  using handle = detail::consumer_handle<Core, Wait>;
+  using handle::core_;
   using memory = typename Core::memory;
 
  public:
   using peeked_type = byte_record<Core>;
 
-  explicit byte_consumer(Core state) noexcept : core_{std::move(state)} {}
+  explicit byte_consumer(Core state) noexcept : handle{std::move(state)} {}
 
   /// The oldest record, in place.
   ///
@@ -103,30 +105,11 @@ class byte_consumer {
     return {status::ok, size, type};
   }
 
-  /// Shows every record that is there, in order, to `read(const record_view&)`, and lets go of them.
-  /// At most `limit`, and never more than the ring can hold: a fast producer cannot keep it here.
-  ///
-  /// Thread   consumer; `read` must not use this consumer, nor throw.   Progress  wait-free but for `read`.
-  template <class Read>
-  [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read,
-                                                      std::uint32_t limit = no_limit) noexcept
-      -> drained {
-    const auto most = detail::smaller(limit, core_.reader().most_records());
-    std::uint32_t total = 0;
-    const auto outcome = core_.template read<Wait>([&] {
-      std::uint32_t shown = 0;
-      const auto ended = core_.reader().drain(read, most - total, shown);
-      total += shown;
-      return ended;
-    });
-    core_.let_go();
-    return {outcome, total};
-  }
-
   /// Waits until there is something to read, as the policy says.
   ///
   /// Returns  ok; closed; corrupt; timed_out; stopped; empty (poll); would_block (inline mode);
-  ///          peer_dead: policy park, the ring is shared by processes, empty, and the producer died.
+  ///          peer_dead: policy park, the ring is shared by processes, empty, and the producer died; in
+  ///          mpsc_ring: a dead producer's claim stands in the way, so call recover().
   /// Thread   consumer.
   [[nodiscard]] auto wait(deadline until = no_deadline, const stop_word* stop = nullptr) noexcept
       -> status {
@@ -149,47 +132,9 @@ class byte_consumer {
     return std::move(found).as_redeemed();
   }
 
-  /// Skips what dead producers claimed and will never commit, where it stands in the way, and makes their
-  /// commits fail with `stale`. Also sets their slots free for new producers.
-  ///
-  /// `alive(id, start) -> bool` is false only for an owner that can never run again: the commit of one
-  /// that does is refused, but the bytes that it writes meanwhile are not. By default the memory's own
-  /// proof, on Linux process id and start time.
-  /// Returns  what it did; outcome ok, pending, empty, unsupported, corrupt.
-  /// Thread   consumer.   Progress  wait-free but for `alive`.
-  template <class Alive>
-  [[nodiscard]] auto recover(Alive&& alive) noexcept
-    requires(Core::recovers)
-  {
-    return core_.reader().recover(alive);
-  }
-  [[nodiscard]] auto recover() noexcept
-    requires(Core::recovers)
-  {
-    return recover(Core::memory::alive);
-  }
-
-  /// Position of the next record, for a message to the producer (acknowledge). Lets go of what was read.
-  [[nodiscard]] auto read_position() noexcept -> std::uint32_t {
-    core_.flush();
-    return static_cast<std::uint32_t>(core_.reader().position());
-  }
-
-  /// Lets go of everything that was read, and wakes a producer that waits for space.
-  void flush() noexcept { core_.flush(); }
-
-  /// Ends the stream from this side: the producer's claims get `closed`.
-  void close() noexcept { core_.close(); }
-
-  [[nodiscard]] auto capacity() const noexcept -> std::uint32_t {
-    return core_.reader().area().capacity;
-  }
   [[nodiscard]] auto max_record() const noexcept -> std::uint32_t {
     return core_.reader().area().max_record;
   }
-
- private:
-  Core core_;
 };
 
 }  // namespace weir

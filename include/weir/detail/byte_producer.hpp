@@ -5,6 +5,7 @@
 #include <weir/backpressure.hpp>
 #include <weir/detail/byte_batch.hpp>
 #include <weir/detail/outcomes.hpp>
+#include <weir/detail/producer_handle.hpp>
 #include <weir/record.hpp>
 #include <weir/status.hpp>
 #include <weir/wait.hpp>
@@ -58,7 +59,8 @@ class byte_claim {
   }
 
   /// Publishes the record: the consumer sees all of it or nothing. A type of record_type::reserved or
-  /// more is `unsupported`, and the claim stays open.
+  /// more is `unsupported`, and the claim stays open. In a recoverable ring also `stale`: recover() has
+  /// skipped the claim.
   /// Thread  producer.   Progress  wait-free.
   auto commit(std::uint32_t type = 0) noexcept -> committed { return finish<true>(type); }
 
@@ -93,31 +95,36 @@ class byte_claim {
   weir::status status_ = status::ok;
 };
 
-/// Writes records of any length up to max_record(). One per ring; move-only.
+/// Writes records of any length up to max_record(). One per ring, in mpsc_ring one per slot; move-only.
 ///
 /// Thread  one at a time; hand it over only through something that synchronizes.
-/// Closing by the consumer is noticed at the next event (capacity / 8, at most 1 KiB later), when the
-/// ring is full, and while waiting.
+/// Closing is noticed in mpsc_ring by the next claim; in a ring for one producer at the next event
+/// (capacity / 8, at most 1 KiB later), when the ring is full, and while waiting.
 template <class Core, backpressure_policy Backpressure>
-class byte_producer {
+class byte_producer : public detail::producer_handle<Core, Backpressure> {
+  using handle = detail::producer_handle<Core, Backpressure>;
+  using handle::core_;
+  using handle::gate_;
   using memory = typename Core::memory;
 
  public:
   using claim_type = byte_claim<Core>;
 
   byte_producer(Core state, const Backpressure& policy) noexcept
-      : core_{std::move(state)}, gate_{policy} {}
+      : handle{std::move(state), policy} {}
 
   /// Reserves `size` contiguous bytes for one record.
   ///
   /// Returns  a claim, or full (with the bytes that would fit), too_large, closed, corrupt; busy while
   ///          another claim is open.
   /// Effect   none visible to the consumer until commit(); destruction aborts.
-  /// Thread   producer.   Progress  wait-free.   Cost  one comparison; once per event, two shared loads.
+  /// Thread   producer.   Progress  wait-free; in mpsc_ring lock-free.   Cost  one comparison; once per
+  ///          event, two shared loads; in mpsc_ring an exchange.
   /// Stays    "full" may stop being true at once; a granted claim cannot be revoked.
   [[nodiscard, gnu::always_inline]] inline auto try_claim(std::uint32_t size) noexcept
       -> claim_type {
-    if (const auto outcome = admit(size); outcome != status::ok) return {core_, outcome};
+    if (const auto outcome = handle::admit(*this, size); outcome != status::ok)
+      return {core_, outcome};
     return {core_, size};
   }
 
@@ -128,11 +135,9 @@ class byte_producer {
                            const stop_word* stop = nullptr) noexcept -> claim_type
     requires(Backpressure::waits)
   {
-    auto outcome = admit(size);
-    if (outcome == status::full) {
-      outcome = core_.template await_room<typename Backpressure::wait_type>(size, until, stop);
+    if (const auto outcome = handle::await_room(*this, size, until, stop); outcome != status::ok) {
+      return {core_, outcome};
     }
-    if (outcome != status::ok) return {core_, outcome};
     return {core_, size};
   }
 
@@ -196,41 +201,18 @@ class byte_producer {
     return {core_, count, size};
   }
 
-  /// Publishes what commit_later() withheld and wakes a sleeping consumer.
-  /// Thread  producer.   Progress  wait-free.
-  void flush() noexcept { core_.flush(); }
-
-  /// Flushes and ends the stream: the consumer drains what is there and then sees `closed`.
-  void close() noexcept { core_.close(); }
-
-  /// Takes the consumer's read position from a message: free space is known without a look.
-  /// Needs    a message that synchronizes, as every queue and postMessage does.
-  /// Returns  ok; stale: older than what this side knows; corrupt, for good: ahead of what was published.
-  [[nodiscard]] auto acknowledge(std::uint32_t read_position) noexcept -> status {
-    return core_.acknowledge(read_position);
-  }
-
   /// The largest record that certainly fits now, as seen by the producer: it may be more.
   [[nodiscard]] auto free_bytes() const noexcept -> std::uint32_t {
     return core_.writer().free_bytes();
   }
-  [[nodiscard]] auto capacity() const noexcept -> std::uint32_t {
-    return core_.writer().area().capacity;
-  }
   [[nodiscard]] auto max_record() const noexcept -> std::uint32_t {
     return core_.writer().area().max_record;
   }
-  /// Records that drop_newest dropped since the ring was formatted; wraps.
-  [[nodiscard]] auto dropped() const noexcept -> std::uint32_t { return core_.dropped(); }
 
   // What a backpressure gate needs. Not for callers.
-  [[nodiscard]] auto look_for_room(std::uint32_t& room) noexcept -> status {
-    return core_.look_for_room(room);
-  }
   [[nodiscard]] auto room_for(std::uint32_t size) const noexcept -> std::uint32_t {
     return static_cast<std::uint32_t>(record::frame_size(size));
   }
-  void count_drop() noexcept { core_.count_drop(); }
   [[nodiscard]] auto write_reserved(std::span<const std::byte> bytes, std::uint32_t type) noexcept
       -> status {
     const auto size = static_cast<std::uint32_t>(bytes.size());
@@ -240,14 +222,6 @@ class byte_producer {
   }
 
  private:
-  [[nodiscard, gnu::always_inline]] inline auto admit(std::uint32_t size) noexcept -> status {
-    if (const auto outcome = gate_.admit(*this, size); outcome != status::ok) return outcome;
-    const auto outcome = core_.reserve(size);
-    if (outcome == status::full) [[unlikely]]
-      gate_.refused(*this);
-    return outcome;
-  }
-
   [[nodiscard, gnu::always_inline]] inline auto fill(claim_type claim,
                                                      std::span<const std::byte> bytes,
                                                      std::uint32_t type) noexcept -> status {
@@ -255,9 +229,6 @@ class byte_producer {
     memory::copy_in(claim.bytes().data(), bytes.data(), bytes.size());
     return claim.commit(type).outcome;
   }
-
-  Core core_;
-  [[no_unique_address]] typename Backpressure::gate gate_;
 };
 
 }  // namespace weir

@@ -114,7 +114,7 @@ class coalesce_consumer {
         return state == owner_state::dead ? status::peer_dead : status::ok;
       }
     } news{*this};
-    auto bell = control_.bell();
+    auto bell = control_.data_bell();
     detail::wait_counters counters;
     const auto outcome = detail::await<Wait>(
         detail::wait_request<Memory, condition>{bell, news, until, stop, counters});

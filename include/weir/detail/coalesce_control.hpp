@@ -4,6 +4,7 @@
 
 #include <weir/cache_line.hpp>
 #include <weir/detail/bits.hpp>
+#include <weir/detail/control_block.hpp>
 #include <weir/detail/header.hpp>
 #include <weir/layout.hpp>
 #include <weir/memory.hpp>
@@ -85,29 +86,19 @@ struct coalesce_shape {
 
 /// A private, immutable description of one coalesce, and addresses of its shared words.
 template <class Memory>
-class coalesce_control {
+class coalesce_control : public control_block<Memory> {
+  using block = control_block<Memory>;
+  using block::base_;
+
  public:
+  using block::word;
+
   /// `park`: the word that the consumer sleeps on, if it is not coalesce's own.
   coalesce_control(std::byte* base, const header& fields, std::uint32_t* park) noexcept
-      : base_{base},
-        park_{park != nullptr ? park : word_at(base, layout::coalesce::data_park)},
-        fields_{fields},
+      : block{base, fields, layout::coalesce::data_park, park},
         shape_{fields.slots, fields.max_record} {}
 
-  [[nodiscard]] auto fields() const noexcept -> const header& { return fields_; }
   [[nodiscard]] auto shape() const noexcept -> const coalesce_shape& { return shape_; }
-  [[nodiscard]] auto word(std::uint32_t offset) const noexcept -> std::uint32_t* {
-    return word_at(base_, offset);
-  }
-  [[nodiscard]] auto protocol() const noexcept -> wake_protocol {
-    return static_cast<wake_protocol>(fields_.wake_protocol);
-  }
-  [[nodiscard]] auto process_shared() const noexcept -> bool {
-    return (fields_.flags & layout::flag_process_shared) != 0;
-  }
-  [[nodiscard]] auto bell() const noexcept -> park_bell<Memory> {
-    return {park_, protocol(), process_shared()};
-  }
   [[nodiscard]] auto producer_entry() const noexcept -> owner_entry<Memory> {
     return {word(layout::coalesce::producer_owner), word(layout::coalesce::producer_start)};
   }
@@ -178,9 +169,6 @@ class coalesce_control {
     return base_ + shape_.data_offset() + static_cast<std::size_t>(shape_.key_stride()) * key;
   }
 
-  std::byte* base_;
-  std::uint32_t* park_;
-  header fields_;
   coalesce_shape shape_;
 };
 

@@ -34,7 +34,7 @@ class coalesce_producer {
  public:
   coalesce_producer(const detail::coalesce_control<Memory>& control,
                     detail::held_role<Memory> role) noexcept
-      : control_{control}, bell_{control.bell()}, role_{std::move(role)} {}
+      : control_{control}, bell_{control.data_bell()}, role_{std::move(role)} {}
   coalesce_producer(coalesce_producer&&) noexcept = default;
   auto operator=(coalesce_producer&&) -> coalesce_producer& = delete;
   ~coalesce_producer() {

@@ -26,6 +26,18 @@ inline constexpr std::uint32_t linger_rounds = 4;
 /// In a small ring it lingers less: the ring must not fill meanwhile (bench/README.md).
 inline constexpr std::uint32_t bytes_per_linger_hint = 256;
 
+/// Lets the producers of a ring of `data_bytes` get ahead: at most `hints` spin hints a round, and another
+/// round while `progress()` changes.
+template <class Memory, class Progress>
+void linger_while(Progress&& progress, std::uint32_t hints, std::uint32_t data_bytes) noexcept {
+  hints = smaller(hints, data_bytes / bytes_per_linger_hint);
+  for (std::uint32_t round = 0; round < linger_rounds; ++round) {
+    const auto before = progress();
+    for (std::uint32_t hint = 0; hint < hints; ++hint) Memory::pause();
+    if (progress() == before) break;
+  }
+}
+
 template <class Control, class Statistics, class Reader>
 class consumer_core {
  public:
@@ -109,8 +121,7 @@ class consumer_core {
     store_counters();
   }
 
-  /// Ends the stream from this side: claims get `closed`. What is still in the ring can
-  /// be read.
+  /// Ends the stream from this side: claims get `closed`. What is still in the ring can be read.
   void close() noexcept {
     flush();
     control_.close(layout::closed_by_consumer);
@@ -151,13 +162,7 @@ class consumer_core {
       const auto run = reader_.records() - empty_at_;
       empty_at_ = reader_.records();
       if (run < linger_run) return false;
-      const auto data_bytes = control_.fields().total_size - control_.fields().data_offset;
-      const auto hints = smaller(Wait::linger, data_bytes / bytes_per_linger_hint);
-      for (std::uint32_t round = 0; round < linger_rounds; ++round) {
-        const auto before = reader_.hint();
-        for (std::uint32_t hint = 0; hint < hints; ++hint) memory::pause();
-        if (reader_.hint() == before) break;
-      }
+      linger_while<memory>([this] { return reader_.hint(); }, Wait::linger, control_.data_bytes());
       return true;
     }
   }

@@ -119,9 +119,10 @@ template <class Memory>
                       .type_tag = get(layout::type_tag),
                       .wake_protocol = get(layout::wake_protocol_word),
                       .slots = get(layout::slots)};
-  if ((fields.flags & ~layout::known_flags) != 0 || fields.total_size > span.size()) {
-    return status::bad_layout;
-  }
+  const bool possible =
+      (fields.flags & ~layout::known_flags) == 0 && fields.total_size <= span.size() &&
+      fields.wake_protocol <= static_cast<std::uint32_t>(weir::wake_protocol::asymmetric);
+  if (!possible) return status::bad_layout;
   return fields;
 }
 

@@ -203,14 +203,8 @@ class lanes_core {
     } else {
       const auto run = records_ - std::exchange(empty_at_, records_);
       if (run < linger_run) return false;
-      const auto& fields = turn().control().fields();
-      const auto hints =
-          smaller(Wait::linger, (fields.total_size - fields.data_offset) / bytes_per_linger_hint);
-      for (std::uint32_t round = 0; round < linger_rounds; ++round) {
-        const auto before = progress();
-        for (std::uint32_t hint = 0; hint < hints; ++hint) memory::pause();
-        if (progress() == before) break;
-      }
+      linger_while<memory>([this] { return progress(); }, Wait::linger,
+                           turn().control().data_bytes());
       return true;
     }
   }

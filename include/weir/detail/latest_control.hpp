@@ -7,6 +7,7 @@
 #pragma once
 
 #include <weir/detail/bits.hpp>
+#include <weir/detail/control_block.hpp>
 #include <weir/detail/header.hpp>
 #include <weir/layout.hpp>
 #include <weir/memory.hpp>
@@ -22,8 +23,14 @@ namespace weir::detail {
 
 /// A private, immutable description of one latest, and addresses of its shared words.
 template <class Memory>
-class latest_control {
+class latest_control : public control_block<Memory> {
+  using block = control_block<Memory>;
+  using block::base_;
+  using block::fields_;
+
  public:
+  using block::word;
+
   /// One place for a value.
   struct buffer {
     std::byte* base = nullptr;
@@ -35,36 +42,17 @@ class latest_control {
   latest_control() = default;
   /// `park`: the word that readers sleep on, if it is not the value's own.
   latest_control(std::byte* base, const header& fields, std::uint32_t* park) noexcept
-      : base_{base},
-        park_{park != nullptr ? park : word_at(base, layout::latest::data_park)},
-        fields_{fields} {}
+      : block{base, fields, layout::latest::data_park, park} {}
 
-  [[nodiscard]] auto fields() const noexcept -> const header& { return fields_; }
-  [[nodiscard]] auto word(std::uint32_t offset) const noexcept -> std::uint32_t* {
-    return word_at(base_, offset);
-  }
-  [[nodiscard]] auto protocol() const noexcept -> wake_protocol {
-    return static_cast<wake_protocol>(fields_.wake_protocol);
-  }
-  [[nodiscard]] auto process_shared() const noexcept -> bool {
-    return (fields_.flags & layout::flag_process_shared) != 0;
-  }
   [[nodiscard]] auto wide() const noexcept -> bool {
     return (fields_.flags & layout::flag_wide_version) != 0;
-  }
-  [[nodiscard]] auto bell() const noexcept -> park_bell<Memory> {
-    return {park_, protocol(), process_shared()};
   }
   [[nodiscard]] auto writer_entry() const noexcept -> owner_entry<Memory> {
     return {word(layout::latest::writer_owner), word(layout::latest::writer_start)};
   }
   /// What a sleeping reader asks besides its own condition: ok; peer_dead.
   [[nodiscard]] auto writer_status() const noexcept -> status {
-    if (!process_shared()) return status::ok;
-    return writer_entry().state() == owner_state::dead ? status::peer_dead : status::ok;
-  }
-  [[nodiscard]] auto supports(bool parks) const noexcept -> bool {
-    return can_keep<Memory>(protocol(), process_shared(), parks);
+    return block::status_of(writer_entry());
   }
 
   // --- versions
@@ -162,10 +150,6 @@ class latest_control {
     return wide() ? std::numeric_limits<std::uint64_t>::max()
                   : std::numeric_limits<std::uint32_t>::max();
   }
-
-  std::byte* base_ = nullptr;
-  std::uint32_t* park_ = nullptr;
-  header fields_;
 };
 
 }  // namespace weir::detail

@@ -92,7 +92,7 @@ class latest_reader {
       auto look() noexcept -> status { return reader.look(); }
       auto peer() noexcept -> status { return reader.control_.writer_status(); }
     } news{*this};
-    auto bell = control_.bell();
+    auto bell = control_.data_bell();
     detail::wait_counters counters;
     const auto outcome = detail::await<Wait>(
         detail::wait_request<Memory, condition>{bell, news, until, stop, counters});

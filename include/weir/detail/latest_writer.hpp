@@ -31,7 +31,7 @@ class latest_writer {
   latest_writer(const detail::latest_control<Memory>& control,
                 detail::held_role<Memory> role) noexcept
       : control_{control},
-        bell_{control.bell()},
+        bell_{control.data_bell()},
         rings_{bell_.protocol() > wake_protocol::at_flush},
         closed_{control.load_closed()},
         version_{control.load_version()},

@@ -181,7 +181,6 @@ class mpsc_byte_reader {
   template <class Alive>
   [[nodiscard]] auto recover(Alive&& alive) noexcept -> recovered {
     if (!control_.recoverable()) return {status::unsupported};
-    forget_dead_intents(control_, position_, alive);
     recovered done;
     for (std::uint32_t races = 0;;) {
       const auto found = diagnose(alive);

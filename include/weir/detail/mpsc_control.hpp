@@ -2,6 +2,7 @@
 /// The control block of mpsc_ring: shared words by name, and what both kinds of ring do with them.
 #pragma once
 
+#include <weir/detail/control_block.hpp>
 #include <weir/detail/header.hpp>
 #include <weir/detail/mpsc_record.hpp>
 #include <weir/layout.hpp>
@@ -18,31 +19,26 @@ namespace weir::detail {
 
 /// A private, immutable description of one ring, and addresses of its shared words.
 template <class Memory>
-class mpsc_control {
+class mpsc_control : public control_block<Memory> {
+  using block = control_block<Memory>;
+  using block::base_;
+  using block::fields_;
+  using block::wide;
+
  public:
-  using memory = Memory;
+  using block::process_shared;
+  using block::protocol;
+  using block::word;
 
   mpsc_control() = default;
   /// `park`: the word that the consumer sleeps on, if it is not the ring's own.
   mpsc_control(std::byte* base, const header& fields, std::uint32_t* park) noexcept
-      : base_{base},
-        data_park_{park != nullptr ? park : word_at(base, layout::mpsc::data_park)},
-        fields_{fields} {}
+      : block{base, fields, layout::mpsc::data_park, park} {}
 
-  [[nodiscard]] auto fields() const noexcept -> const header& { return fields_; }
   [[nodiscard]] auto data() const noexcept -> std::byte* { return base_ + fields_.data_offset; }
-  [[nodiscard]] auto word(std::uint32_t offset) const noexcept -> std::uint32_t* {
-    return word_at(base_, offset);
-  }
+  /// Where the payload of a record or slot begins, from the span's first byte.
   [[nodiscard]] auto payload_offset(std::uint32_t offset) const noexcept -> std::uint32_t {
-    const auto before = fields_.stride == 0 ? record::header_size : fields_.alignment;
-    return fields_.data_offset + offset + before;
-  }
-  [[nodiscard]] auto protocol() const noexcept -> wake_protocol {
-    return static_cast<wake_protocol>(fields_.wake_protocol);
-  }
-  [[nodiscard]] auto process_shared() const noexcept -> bool {
-    return (fields_.flags & layout::flag_process_shared) != 0;
+    return block::payload_behind(offset, record::header_size);
   }
   [[nodiscard]] auto recoverable() const noexcept -> bool {
     return (fields_.flags & layout::flag_recoverable) != 0;
@@ -53,10 +49,6 @@ class mpsc_control {
   }
   [[nodiscard]] auto slots() const noexcept -> std::uint32_t { return fields_.slots; }
 
-  /// The bell that the consumer sleeps on, and the one that producers sleep on.
-  [[nodiscard]] auto data_bell() const noexcept -> park_bell<Memory> {
-    return {data_park_, protocol(), process_shared()};
-  }
   [[nodiscard]] auto space_bell() const noexcept -> park_bell<Memory> {
     return {word(layout::mpsc::space_park), protocol(), process_shared()};
   }
@@ -75,8 +67,7 @@ class mpsc_control {
   }
   /// What a sleeping producer asks. Returns  ok, peer_dead.
   [[nodiscard]] auto consumer_status() const noexcept -> status {
-    if (!process_shared()) return status::ok;
-    return consumer_entry().state() == owner_state::dead ? status::peer_dead : status::ok;
+    return block::status_of(consumer_entry());
   }
 
   /// Moves the claim position from `expected` to `desired`, or sets `expected` to where it stands.
@@ -182,14 +173,7 @@ class mpsc_control {
     return Memory::load(word(offset), std::memory_order_relaxed);
   }
 
-  [[nodiscard]] auto supports(bool parks) const noexcept -> bool {
-    return can_keep<Memory>(protocol(), process_shared(), parks);
-  }
-
  private:
-  [[nodiscard]] auto wide(std::uint32_t offset) const noexcept -> std::uint64_t* {
-    return wide_at(base_, offset);
-  }
   [[nodiscard]] static constexpr auto slot_base(std::uint32_t slot) noexcept -> std::uint32_t {
     return layout::mpsc::producer_slots + slot * layout::mpsc::slot_size;
   }
@@ -200,10 +184,6 @@ class mpsc_control {
   [[nodiscard]] auto wide_slot(std::uint32_t slot) const noexcept -> std::uint64_t* {
     return wide(slot_base(slot) + layout::mpsc::slot_intent);
   }
-
-  std::byte* base_ = nullptr;
-  std::uint32_t* data_park_ = nullptr;
-  header fields_;
 };
 
 }  // namespace weir::detail

@@ -176,7 +176,6 @@ class mpsc_producer_core {
   [[nodiscard]] auto dropped() const noexcept -> std::uint32_t { return counters_.drops; }
   [[nodiscard]] auto writer() noexcept -> Writer& { return writer_; }
   [[nodiscard]] auto writer() const noexcept -> const Writer& { return writer_; }
-  [[nodiscard]] auto is_held() const noexcept -> bool { return held_; }
 
  private:
   /// Publications between two refreshments of the statistics.

@@ -21,7 +21,6 @@
 #include <weir/status.hpp>
 
 #include <cstdint>
-#include <limits>
 
 namespace weir {
 

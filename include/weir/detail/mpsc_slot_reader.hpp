@@ -184,7 +184,6 @@ class mpsc_slot_reader {
   template <class Alive>
   [[nodiscard]] auto recover(Alive&& alive) noexcept -> recovered {
     if (!control_.recoverable()) return {status::unsupported};
-    forget_dead_intents(control_, position_, alive);
     recovered done;
     for (std::uint32_t dead = 0, races = 0;;) {
       done.outcome = diagnose(dead, alive);

@@ -2,7 +2,7 @@
 /// The consumer of a typed ring. `Core` is the role behind the handle.
 #pragma once
 
-#include <weir/detail/bits.hpp>
+#include <weir/detail/consumer_handle.hpp>
 #include <weir/detail/outcomes.hpp>
 #include <weir/record.hpp>
 #include <weir/status.hpp>
@@ -72,11 +72,14 @@ class slot_record {
 /// Slots that were read go back to the producer by the eighth of the ring, when the producer waits for
 /// them, and at the latest when a call finds the ring empty. Before turning away from a ring that is not empty, call flush().
 template <class T, class Core, wait_policy Wait>
-class slot_consumer {
+class slot_consumer : public detail::consumer_handle<Core, Wait> {
+  using handle = detail::consumer_handle<Core, Wait>;
+  using handle::core_;
+
  public:
   using peeked_type = slot_record<T, Core>;
 
-  explicit slot_consumer(Core state) noexcept : core_{std::move(state)} {}
+  explicit slot_consumer(Core state) noexcept : handle{std::move(state)} {}
 
   /// The oldest value, in place.
   /// Returns  a slot, or empty, closed (and nothing is left), corrupt, for good.
@@ -91,26 +94,6 @@ class slot_consumer {
       return outcome;
     core_.let_go_if_awaited();
     return status::ok;
-  }
-
-  /// Shows every value that is there, in order, to `read(const T&)`, and lets go of them. At most `limit`,
-  /// and never more than the ring can hold: a fast producer cannot keep it here.
-  ///
-  /// Thread   consumer; `read` must not use this consumer, nor throw.   Progress  wait-free but for `read`.
-  template <class Read>
-  [[nodiscard, gnu::always_inline]] inline auto drain(Read&& read,
-                                                      std::uint32_t limit = no_limit) noexcept
-      -> drained {
-    const auto most = detail::smaller(limit, core_.reader().most_records());
-    std::uint32_t total = 0;
-    const auto outcome = core_.template read<Wait>([&] {
-      std::uint32_t shown = 0;
-      const auto ended = core_.reader().drain(read, most - total, shown);
-      total += shown;
-      return ended;
-    });
-    core_.let_go();
-    return {outcome, total};
   }
 
   /// Waits until there is something to read, as the policy says. Returns  as for byte rings.
@@ -132,48 +115,10 @@ class slot_consumer {
     return std::move(found).as_redeemed();
   }
 
-  /// Skips what dead producers claimed and will never commit, where it stands in the way, and makes their
-  /// commits fail with `stale`. Also sets their slots free for new producers.
-  ///
-  /// `alive(id, start) -> bool` is false only for an owner that can never run again: the commit of one
-  /// that does is refused, but the bytes that it writes meanwhile are not. By default the memory's own
-  /// proof, on Linux process id and start time.
-  /// Returns  what it did; outcome ok, pending, empty, unsupported, corrupt.
-  /// Thread   consumer.   Progress  wait-free but for `alive`.
-  template <class Alive>
-  [[nodiscard]] auto recover(Alive&& alive) noexcept
-    requires(Core::recovers)
-  {
-    return core_.reader().recover(alive);
-  }
-  [[nodiscard]] auto recover() noexcept
-    requires(Core::recovers)
-  {
-    return recover(Core::memory::alive);
-  }
-
-  /// Position of the next slot, for a message to the producer (acknowledge). Lets go of what was read.
-  [[nodiscard]] auto read_position() noexcept -> std::uint32_t {
-    core_.flush();
-    return static_cast<std::uint32_t>(core_.reader().position());
-  }
-
-  /// Lets go of everything that was read, and wakes a producer that waits for space.
-  void flush() noexcept { core_.flush(); }
-
-  /// Ends the stream from this side: the producer's claims get `closed`.
-  void close() noexcept { core_.close(); }
-
-  [[nodiscard]] auto capacity() const noexcept -> std::uint32_t {
-    return core_.reader().area().capacity;
-  }
-
  private:
   [[nodiscard, gnu::always_inline]] inline auto look() noexcept -> status {
     return core_.template read<Wait>([this] { return core_.reader().peek(); });
   }
-
-  Core core_;
 };
 
 }  // namespace weir

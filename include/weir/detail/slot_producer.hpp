@@ -4,6 +4,7 @@
 
 #include <weir/backpressure.hpp>
 #include <weir/detail/outcomes.hpp>
+#include <weir/detail/producer_handle.hpp>
 #include <weir/record.hpp>
 #include <weir/status.hpp>
 #include <weir/wait.hpp>
@@ -79,13 +80,16 @@ class slot_claim {
   weir::status status_;
 };
 
-/// Writes values of type T. One per ring; move-only.
+/// Writes values of type T. One per ring, in mpsc_ring one per slot of its table; move-only.
 ///
 /// Thread  one at a time; hand it over only through something that synchronizes.
-/// Closing by the consumer is noticed at the next event (at most 1 KiB of slots later), when the ring is
-/// full, and while waiting.
+/// Closing is noticed in mpsc_ring by the next claim; in a ring for one producer at the next event (at
+/// most 1 KiB of slots later), when the ring is full, and while waiting.
 template <class T, class Core, backpressure_policy Backpressure>
-class slot_producer {
+class slot_producer : public detail::producer_handle<Core, Backpressure> {
+  using handle = detail::producer_handle<Core, Backpressure>;
+  using handle::core_;
+  using handle::gate_;
   using memory = typename Core::memory;
   static constexpr auto value_size = static_cast<std::uint32_t>(sizeof(T));
 
@@ -93,13 +97,14 @@ class slot_producer {
   using claim_type = slot_claim<T, Core>;
 
   slot_producer(Core state, const Backpressure& policy) noexcept
-      : core_{std::move(state)}, gate_{policy} {}
+      : handle{std::move(state), policy} {}
 
   /// Reserves one slot.
   ///
   /// Returns  a claim, or full, closed, corrupt; busy while another claim is open.
   /// Effect   none visible to the consumer until commit(); destruction aborts.
-  /// Thread   producer.   Progress  wait-free.   Cost  one comparison; once per event, two shared loads.
+  /// Thread   producer.   Progress  wait-free; in mpsc_ring lock-free.   Cost  one comparison; once per
+  ///          event, two shared loads; in mpsc_ring an exchange.
   [[nodiscard]] auto try_claim() noexcept -> claim_type { return {core_, admit()}; }
 
   /// As try_claim, and waits for room as the policy says.
@@ -109,11 +114,12 @@ class slot_producer {
       -> claim_type
     requires(Backpressure::waits)
   {
-    return {core_, await_slot(until, stop)};
+    return {core_, handle::await_room(*this, value_size, until, stop)};
   }
 
-  /// Publishes one value. Returns  ok, full, closed, corrupt; busy while a claim is open.
-  /// Thread   producer.   Progress  wait-free.
+  /// Publishes one value. Returns  ok, full, closed, corrupt; busy while a claim is open; in a recoverable
+  ///          ring also stale: recover() has skipped the claim.
+  /// Thread   producer.   Progress  wait-free; in mpsc_ring lock-free.
   [[nodiscard, gnu::always_inline]] inline auto try_write(const T& value) noexcept -> status {
     if (const auto outcome = admit(); outcome != status::ok) [[unlikely]]
       return outcome;
@@ -126,7 +132,8 @@ class slot_producer {
                            const stop_word* stop = nullptr) noexcept -> status
     requires(Backpressure::waits)
   {
-    if (const auto outcome = await_slot(until, stop); outcome != status::ok) return outcome;
+    const auto outcome = handle::await_room(*this, value_size, until, stop);
+    if (outcome != status::ok) return outcome;
     memory::copy_in(core_.writer().payload(), &value, sizeof(T));
     return core_.publish();
   }
@@ -153,52 +160,17 @@ class slot_producer {
     }
   }
 
-  /// Publishes what commit_later() withheld and wakes a sleeping consumer.
-  void flush() noexcept { core_.flush(); }
-
-  /// Flushes and ends the stream: the consumer drains what is there and then sees `closed`.
-  void close() noexcept { core_.close(); }
-
-  /// Takes the consumer's read position from a message: free space is known without a look.
-  /// Needs    a message that synchronizes, as every queue and postMessage does.
-  /// Returns  ok; stale: older than what this side knows; corrupt, for good: ahead of what was published.
-  [[nodiscard]] auto acknowledge(std::uint32_t read_position) noexcept -> status {
-    return core_.acknowledge(read_position);
-  }
-
-  [[nodiscard]] auto capacity() const noexcept -> std::uint32_t {
-    return core_.writer().area().capacity;
-  }
   /// Slots free, as seen by the producer: there may be more.
   [[nodiscard]] auto free_slots() const noexcept -> std::uint32_t { return core_.writer().room(); }
-  /// Values that drop_newest dropped since the ring was formatted; wraps.
-  [[nodiscard]] auto dropped() const noexcept -> std::uint32_t { return core_.dropped(); }
 
   // What a backpressure gate needs. Not for callers.
   [[nodiscard]] auto max_record() const noexcept -> std::uint32_t { return value_size; }
-  [[nodiscard]] auto look_for_room(std::uint32_t& room) noexcept -> status {
-    return core_.look_for_room(room);
-  }
   [[nodiscard]] auto room_for(std::uint32_t /*size*/) const noexcept -> std::uint32_t { return 1; }
-  void count_drop() noexcept { core_.count_drop(); }
 
  private:
   [[nodiscard, gnu::always_inline]] inline auto admit() noexcept -> status {
-    if (const auto outcome = gate_.admit(*this, value_size); outcome != status::ok) return outcome;
-    const auto outcome = core_.reserve(value_size);
-    if (outcome == status::full) [[unlikely]]
-      gate_.refused(*this);
-    return outcome;
+    return handle::admit(*this, value_size);
   }
-
-  [[nodiscard]] auto await_slot(deadline until, const stop_word* stop) noexcept -> status {
-    const auto outcome = admit();
-    if (outcome != status::full) return outcome;
-    return core_.template await_room<typename Backpressure::wait_type>(value_size, until, stop);
-  }
-
-  Core core_;
-  [[no_unique_address]] typename Backpressure::gate gate_;
 };
 
 }  // namespace weir
