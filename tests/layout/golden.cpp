@@ -2,184 +2,20 @@
 // The wire format as bytes: what a fixed sequence of operations leaves in memory, compared with the files in
 // golden/. With --update it writes them instead; the difference is then a change of the wire format, which
 // needs a new wire_format_version, or of what is counted when.
-#include "support/guarded_span.hpp"
-
-#include <weir/mpsc_ring.hpp>
-#include <weir/spsc_ring.hpp>
+#include "layout/vectors.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdint>
+#include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace {
 
-using weir::wake_protocol;
-
-/// native_memory, as a process that always has the same id and the same start.
-struct fixed_process : weir::native_memory {
-  static auto self() noexcept -> std::uint32_t { return 1; }
-  static auto start_of(std::uint32_t) noexcept -> std::uint32_t { return 1; }
-  static auto alive(std::uint32_t, std::uint32_t) noexcept -> bool { return true; }
-};
-
-/// Means the same in every program: no word of it is wider than 32 bits.
-struct sample {
-  std::uint32_t number;
-  std::uint32_t square;
-  std::uint32_t constant;
-};
-
-using content = std::vector<char>;
-
-auto content_of(const weir::test::guarded_span& memory) -> content {
-  const auto bytes = memory.bytes();
-  content copy(bytes.size());
-  std::ranges::transform(bytes, copy.begin(),
-                         [](std::byte byte) { return static_cast<char>(byte); });
-  return copy;
-}
-
-template <class Memory>
-auto byte_ring() -> content {
-  using ring_type = weir::spsc_ring<weir::bytes, Memory>;
-  constexpr std::uint32_t capacity = 256;
-  const weir::test::guarded_span memory{ring_type::bytes_required(capacity)};
-  auto ring = ring_type::format(memory.bytes(), {.capacity = capacity,
-                                                 .wake = wake_protocol::fenced,
-                                                 .process_shared = true,
-                                                 .type_tag = 0x0123'4567,
-                                                 .start_position = 0U - 64})
-                  .value();
-  auto producer = ring.producer().value();
-  auto consumer = ring.consumer().value();
-  std::array<std::byte, 100> bytes;
-  for (std::size_t index = 0; index < bytes.size(); ++index) bytes[index] = std::byte(index + 1);
-  const auto write = [&](std::uint32_t size, std::uint32_t type, bool later) {
-    auto claim = producer.try_claim(size);
-    std::copy_n(bytes.begin(), size, claim.bytes().begin());
-    static_cast<void>(later ? claim.commit_later(type) : claim.commit(type));
-  };
-  write(5, 1, false);
-  write(0, 2, false);
-  write(40, 3, false);  // behind padding, at the start of the data
-  write(8, 4, true);
-  write(13, 5, true);
-  producer.flush();
-  for (int count = 0; count < 2; ++count) consumer.try_peek().release();
-  consumer.flush();
-  write(17, 6, true);
-  write(1, 7, false);
-  // What is stored between two flushes is a matter of speed; what a flush leaves is the format's.
-  producer.flush();
-  return content_of(memory);
-}
-
-template <class Memory>
-auto slot_ring() -> content {
-  using ring_type = weir::spsc_ring<sample, Memory>;
-  constexpr std::uint32_t capacity = 8;
-  const weir::test::guarded_span memory{ring_type::bytes_required(capacity)};
-  auto ring = ring_type::format(memory.bytes(), {.capacity = capacity,
-                                                 .wake = wake_protocol::at_flush,
-                                                 .type_tag = 7,
-                                                 .start_position = 0U - 3})
-                  .value();
-  auto producer = ring.producer().value();
-  auto consumer = ring.consumer().value();
-  const auto value_of = [](std::uint32_t number) -> sample {
-    return {number, number * number, 0xC0DE'C0DE};
-  };
-  for (std::uint32_t number = 1; number <= 6; ++number) {
-    static_cast<void>(producer.try_write(value_of(number)));
-  }
-  producer.flush();
-  for (int count = 0; count < 2; ++count) consumer.try_peek().release();
-  consumer.flush();
-  for (std::uint32_t number = 7; number <= 9; ++number) {
-    static_cast<void>(producer.try_claim().commit_later(value_of(number)));
-  }
-  producer.flush();
-  return content_of(memory);
-}
-
-template <class Memory>
-auto shared_byte_ring() -> content {
-  using ring_type = weir::mpsc_ring<weir::bytes, Memory>;
-  constexpr weir::mpsc_options options{.capacity = 256,
-                                       .producers = 3,
-                                       .max_record = 100,
-                                       .recoverable = true,
-                                       .wake = wake_protocol::fenced,
-                                       .process_shared = true,
-                                       .type_tag = 0x0123'4567,
-                                       .start_position = 0x8'0000'0000 - 64};
-  const weir::test::guarded_span memory{ring_type::bytes_required(options)};
-  auto ring = ring_type::format(memory.bytes(), options).value();
-  auto first = ring.producer().value();
-  auto second = ring.producer().value();
-  auto consumer = ring.consumer().value();
-  std::array<std::byte, 100> bytes;
-  for (std::size_t index = 0; index < bytes.size(); ++index) bytes[index] = std::byte(index + 1);
-  const auto write = [&](auto& producer, std::uint32_t size, std::uint32_t type) {
-    auto claim = producer.try_claim(size + 8);
-    std::copy_n(bytes.begin(), size, claim.bytes().begin());
-    static_cast<void>(claim.shrink(size));
-    static_cast<void>(claim.commit(type));
-  };
-  write(first, 5, 1);
-  write(second, 0, 2);
-  write(first, 40, 3);  // runs over the end
-  {
-    const auto aborted = second.try_claim(9);
-  }
-  for (int count = 0; count < 2; ++count) consumer.try_peek().release();
-  consumer.flush();
-  write(second, 17, 4);
-  first.flush();
-  second.flush();
-  {
-    const auto open = first.try_claim(33);  // as a dead producer would leave it
-    return content_of(memory);
-  }
-}
-
-template <class Memory>
-auto shared_slot_ring() -> content {
-  using ring_type = weir::mpsc_ring<sample, Memory>;
-  constexpr weir::mpsc_options options{.capacity = 8,
-                                       .producers = 2,
-                                       .wake = wake_protocol::at_flush,
-                                       .type_tag = 7,
-                                       .start_position = 0x1'0000'0000 - 3};
-  const weir::test::guarded_span memory{ring_type::bytes_required(options)};
-  auto ring = ring_type::format(memory.bytes(), options).value();
-  auto first = ring.producer().value();
-  auto second = ring.producer().value();
-  auto consumer = ring.consumer().value();
-  const auto value_of = [](std::uint32_t number) -> sample {
-    return {number, number * number, 0xC0DE'C0DE};
-  };
-  for (std::uint32_t number = 1; number <= 6; ++number) {
-    static_cast<void>((number % 2 != 0 ? first : second).try_write(value_of(number)));
-  }
-  {
-    const auto aborted = first.try_claim();
-  }
-  for (int count = 0; count < 2; ++count) consumer.try_peek().release();
-  consumer.flush();
-  static_cast<void>(second.try_write_batch(std::array{value_of(7), value_of(8)}));
-  first.flush();
-  second.flush();
-  consumer.flush();
-  return content_of(memory);
-}
+using weir::test::content;
 
 auto read_file(const std::filesystem::path& path) -> content {
   std::ifstream file{path, std::ios::binary};
@@ -202,18 +38,11 @@ auto same(std::string_view what, const content& expected, const content& found) 
 auto main(int argc, char** argv) -> int {
   const bool update = argc == 2 && std::string_view{argv[1]} == "--update";
   const std::filesystem::path folder{WEIR_GOLDEN_DIRECTORY};
-  struct vector {
-    const char* name;
-    content native;
-    content plain;
-  };
-  const vector vectors[] = {
-      {"spsc_bytes.bin", byte_ring<fixed_process>(), byte_ring<weir::plain_memory>()},
-      {"spsc_slots.bin", slot_ring<fixed_process>(), slot_ring<weir::plain_memory>()},
-      {"mpsc_bytes.bin", shared_byte_ring<fixed_process>(), shared_byte_ring<weir::plain_memory>()},
-      {"mpsc_slots.bin", shared_slot_ring<fixed_process>(), shared_slot_ring<weir::plain_memory>()},
-  };
   bool all_same = true;
+  auto vectors = weir::test::ring_vectors();
+  for (auto& more : {weir::test::value_vectors()}) {
+    vectors.insert(vectors.end(), more.begin(), more.end());
+  }
   for (const auto& each : vectors) {
     if (update) {
       std::ofstream{folder / each.name, std::ios::binary}.write(
