@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The wire format: where every shared word lies. The one source of these numbers.
+/// The wire format: where every shared word lies. The one source of these numbers, with
+/// layout_buffers.hpp for what lies beside rings.
 ///
 /// Every primitive begins with a header of constants, written by format() and never again:
 ///
@@ -54,6 +55,10 @@ enum class kind : std::uint32_t {
   lanes = 7,
   coalesce = 8,
   doorbell = 9,
+  version_table = 10,
+  regions = 11,
+  buffer_pool = 12,
+  image = 13,
 };
 
 /// Flag bits of the header. A bit that a kind does not know is refused by its attach().

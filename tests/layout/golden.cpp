@@ -40,7 +40,7 @@ auto main(int argc, char** argv) -> int {
   const std::filesystem::path folder{WEIR_GOLDEN_DIRECTORY};
   bool all_same = true;
   auto vectors = weir::test::ring_vectors();
-  for (auto& more : {weir::test::value_vectors()}) {
+  for (const auto& more : {weir::test::value_vectors(), weir::test::buffer_vectors()}) {
     vectors.insert(vectors.end(), more.begin(), more.end());
   }
   for (const auto& each : vectors) {

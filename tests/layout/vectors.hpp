@@ -46,5 +46,6 @@ struct golden_vector {
 
 auto ring_vectors() -> std::vector<golden_vector>;
 auto value_vectors() -> std::vector<golden_vector>;
+auto buffer_vectors() -> std::vector<golden_vector>;
 
 }  // namespace weir::test

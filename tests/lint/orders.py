@@ -34,7 +34,7 @@ class Label:
 
 
 FAMILIES = ["spsc_byte", "spsc_slot", "mpsc_byte", "mpsc_slot", "broadcast", "latest", "lanes",
-            "coalesce", "doorbell"]
+            "coalesce", "doorbell", "version_table", "region", "buffer_pool", "image"]
 
 
 def protocols_of(path):
