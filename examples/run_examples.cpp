@@ -2,8 +2,9 @@
 /// Runs the examples on real input, checks what comes out of them, and prints one table.
 ///
 /// Everything in the table is checked: what ring_cat copied by sha256sum, of the input and of the copy;
-/// browser_adapter, log_collector and ticker by themselves, event by event. One that fails is named in the
-/// table, and the status is 1.
+/// browser_adapter, log_collector and ticker by themselves, event by event; what audio_blocks played, and
+/// what shared_image shows, by what one thread makes. One that fails is named in the table, and the status
+/// is 1.
 #include "command_line.hpp"
 
 #include <algorithm>
@@ -210,6 +211,73 @@ void show_ticker(table& shown, const options& chosen) {
                     result_column, problem);
 }
 
+/// The word behind those at the beginning of a line; empty if there is none.
+auto value_of(const std::string& output, const std::string& name) -> std::string {
+  const auto line = ("\n" + output).find("\n" + name + " ");
+  if (line == std::string::npos) return {};
+  const auto begin = line + name.size() + 1;
+  return output.substr(begin, output.find_first_of(" \n", begin) - begin);
+}
+
+void show_audio_blocks(table& shown, const options& chosen) {
+  const auto command = quoted(chosen.programs / "audio_blocks");
+  const auto done = run(command);
+  const auto reference = run(command + " --reference");
+  std::printf("%s", done.output.c_str());
+  const auto sum = value_of(done.output, "crc32");
+  std::string problem;
+  if (done.status != 0) problem = "status " + std::to_string(done.status);
+  if (problem.empty() && value_of(done.output, "underruns") != "0") problem = "underruns";
+  if (problem.empty() && (sum.empty() || sum != value_of(reference.output, "crc32"))) {
+    problem = "not what one thread plays";
+  }
+  shown.add_checked(
+      {"audio_blocks", "ode_to_joy.score", value_of(done.output, "blocks") + " blocks",
+       "0 underruns, crc32 " + sum + " equal", text("%.3f s", done.seconds), "-"},
+      result_column, problem);
+}
+
+/// `how`: the workers.
+void show_shared_image(table& shown, const options& chosen, const std::string& picture,
+                       const std::string& how) {
+  const auto out = chosen.work / "picture.png";
+  const auto command = quoted(chosen.programs / "shared_image") + " " +
+                       quoted(chosen.data / picture) + " --script " +
+                       quoted(chosen.data / "edit.script") + " --out " + quoted(out);
+  std::string problem;
+  if (run(command + " --reference").status != 0) problem = "no reference";
+  const auto sum = problem.empty() ? sha256_of(out) : "";
+  fs::remove(out);
+  const auto done = run(command + how);
+  std::printf("%s", done.output.c_str());
+  if (done.status != 0) problem = "status " + std::to_string(done.status);
+  if (problem.empty() && value_of(done.output, "bytes copied between workers") != "0") {
+    problem = "workers copied";
+  }
+  if (problem.empty() && done.output.find("= dirty rows only\n") == std::string::npos) {
+    problem = "the viewer copied too much";
+  }
+  if (problem.empty() && sha256_of(out) != sum) problem = "not what one thread makes";
+  const auto redone = value_of(done.output, "bands redone");
+  shown.add_checked(
+      {"shared_image" + how, picture, value_of(done.output, "passes") + " passes",
+       "sha256 " + sum.substr(0, 12) + " equal" + (redone == "0" ? "" : ", " + redone + " redone"),
+       text("%.3f s", done.seconds), "-"},
+      result_column, problem);
+  fs::remove(out);
+}
+
+/// How a picture gets to the workers and back: the program's own table.
+void show_ways(table& shown, const options& chosen) {
+  const auto done = run(quoted(chosen.programs / "shared_image") + " " +
+                        quoted(chosen.data / "astronaut.png") + " --compare");
+  std::printf("%s", done.output.c_str());
+  const auto problem = done.status != 0 ? "status " + std::to_string(done.status) : "";
+  shown.add_checked({"shared_image --compare", "astronaut.png", "8.3 MB",
+                     "3 ways make the same picture", text("%.3f s", done.seconds), "-"},
+                    result_column, problem);
+}
+
 /// Programs of the compiler, one after the other until there are 100 MB of them.
 auto make_large_file(const options& chosen) -> fs::path {
   constexpr std::uintmax_t wanted = 100'000'000;
@@ -244,6 +312,10 @@ auto run_all(const options& chosen) -> int {
   }
   show_log_collector(shown, chosen);
   show_ticker(shown, chosen);
+  show_audio_blocks(shown, chosen);
+  show_shared_image(shown, chosen, "astronaut.png", " --workers 4");
+  show_shared_image(shown, chosen, "hubble_deep_field.jpg", " --processes 4 --kill 1");
+  show_ways(shown, chosen);
   std::printf("\n");
   shown.print();
   std::fflush(stdout);

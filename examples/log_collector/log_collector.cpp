@@ -80,7 +80,7 @@ auto main(int argc, char** argv) -> int {
     if (end) return *end;
     try {
       return run(chosen);
-    } catch (const log_collector::child_failure&) {
+    } catch (const example::child_failure&) {
       return 1;
     }
   });

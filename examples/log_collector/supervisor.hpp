@@ -2,6 +2,7 @@
 /// Starts the others, kills producers at random, replaces them, and ends it all.
 #pragma once
 
+#include "../child_process.hpp"
 #include "collector.hpp"
 #include "processes.hpp"
 #include "producer.hpp"
@@ -22,6 +23,10 @@
 
 namespace log_collector {
 
+using example::child_process;
+using example::require_success;
+using example::was_killed;
+
 /// What is known of a producer that has ended.
 struct producer_record {
   std::uint64_t committed;
@@ -39,7 +44,7 @@ class supervisor {
       : chosen_{chosen},
         memory_{chosen},
         log_{shared_log::create(memory_)},
-        collector_{[this] { return collect(memory_, chosen_); }},
+        collector_{program_name, [this] { return collect(memory_, chosen_); }},
         random_{chosen.seed} {
     ended_.producers.resize(chosen.producers);
     for (std::uint32_t seat = 0; seat < chosen.producers; ++seat) {
@@ -85,7 +90,8 @@ class supervisor {
   [[nodiscard]] auto start_producer(std::uint32_t seat) -> child_process {
     const auto generation = static_cast<std::uint32_t>(ended_.producers[seat].size());
     log_.control().committed[seat].reset();
-    return child_process{[=, this] { return produce(memory_, seat, generation, chosen_.seed); }};
+    return child_process{program_name,
+                         [=, this] { return produce(memory_, seat, generation, chosen_.seed); }};
   }
 
   /// Kills are independent of each other: a Poisson process.

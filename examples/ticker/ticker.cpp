@@ -7,13 +7,13 @@
 ///
 /// The program fails unless each reader can account for every quote: received + lost = sent, each one
 /// received as it was sent, in order, and the last one on the screen.
+#include "../aligned_memory.hpp"
 #include "../command_line.hpp"
 #include "readers.hpp"
 
 #include <weir/weir.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -23,11 +23,11 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <vector>
 
 namespace {
 
 using namespace ticker;
+using example::aligned_memory;
 
 constexpr auto program_name = "ticker";
 
@@ -38,24 +38,6 @@ struct options {
   std::uint32_t slow_reader_delay = 20;
   std::uint32_t frame_interval = 16'000;
   std::uint64_t seed = 1;
-};
-
-/// Memory as rings want it.
-class aligned_memory {
- public:
-  explicit aligned_memory(std::uint64_t size)
-      : lines_(static_cast<std::size_t>((size + sizeof(line) - 1) / sizeof(line))) {}
-
-  [[nodiscard]] auto bytes() -> std::span<std::byte> {
-    return std::as_writable_bytes(std::span{lines_});
-  }
-
- private:
-  struct alignas(weir::cache_line) line {
-    std::array<std::byte, weir::cache_line> bytes;
-  };
-
-  std::vector<line> lines_;
 };
 
 /// Runs a reader in a thread of its own. A reader that fails stops reading; the feed does not notice.
