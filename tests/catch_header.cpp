@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+// No test: what the tests' precompiled header belongs to.
