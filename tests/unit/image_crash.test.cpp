@@ -154,6 +154,14 @@ auto die_at(std::uint32_t fatal, std::uint32_t start) -> death {
   return result;
 }
 
+/// For a child: says so once it has a view.
+auto view_until_killed(const pixels& image, shared_progress& progress) -> int {
+  auto member = image.join().value();
+  const auto view = member.view().value();
+  progress.set(0, 1);
+  weir::test::sleep_until_killed();
+}
+
 }  // namespace
 
 TEST_CASE("whoever_works_on_an_image_may_die_before_any_access") {
@@ -179,13 +187,7 @@ TEST_CASE("a_view_of_a_dead_member_holds_up_the_flip_until_it_is_reclaimed") {
   const guarded_span memory{pixels::bytes_required(options_of(0))};
   const auto image = pixels::format(memory.bytes(), options_of(0)).value();
   shared_progress progress;
-  child_process child{[&] {
-    auto member = image.join().value();
-    const auto view = member.view().value();
-    progress.set(0, 1);
-    weir::test::sleep_until_killed();
-    return 0;
-  }};
+  child_process child{[&] { return view_until_killed(image, progress); }};
   progress.await(0, 1);
   auto member = image.join().value();
   auto director = image.director().value();
@@ -206,13 +208,7 @@ TEST_CASE("a_waiting_director_sees_a_dead_view_go") {
   const guarded_span memory{pixels::bytes_required(options_of(0))};
   const auto image = pixels::format(memory.bytes(), options_of(0)).value();
   shared_progress progress;
-  child_process viewer{[&] {
-    auto member = image.join().value();
-    const auto view = member.view().value();
-    progress.set(0, 1);
-    weir::test::sleep_until_killed();
-    return 0;
-  }};
+  child_process viewer{[&] { return view_until_killed(image, progress); }};
   progress.await(0, 1);
   child_process waiting{[&] {
     const auto here = pixels::attach(memory.bytes()).value();
@@ -222,7 +218,9 @@ TEST_CASE("a_waiting_director_sees_a_dead_view_go") {
       if (band->commit() != status::ok) return 1;
     }
     progress.set(1, 1);
-    return director.flip_when_written() == status::ok ? 0 : 1;
+    auto outcome = status::peer_dead;
+    while (outcome == status::peer_dead) outcome = director.flip_when_written();
+    return outcome == status::ok ? 0 : 1;
   }};
   progress.await(1, 1);
   viewer.kill_and_reap();
