@@ -149,7 +149,7 @@ auto wake_through_tables(bench::context& with, std::uint32_t slots) -> std::vect
   std::vector<double> sample;
   with.pair.run(
       [&] {
-        const auto slot = there.table.slot(slots / 2).value();
+        auto slot = there.table.slot(slots / 2).value();
         for (std::uint32_t round = 0; round < count; ++round) {
           std::this_thread::sleep_for(long_enough_to_sleep);
           const auto begin = bench::clock::now();
@@ -159,7 +159,7 @@ auto wake_through_tables(bench::context& with, std::uint32_t slots) -> std::vect
         }
       },
       [&] {
-        const auto slot = back.table.slot(slots / 2).value();
+        auto slot = back.table.slot(slots / 2).value();
         for (std::uint32_t round = 0; round < count; ++round) {
           receive(there.reader);
           slot.publish();
@@ -189,7 +189,7 @@ auto publish_slots(bench::context& with, std::uint32_t slots, bool both) -> doub
   const auto count = with.operations(1'000'000);
   watched_table<> there{slots};
   const auto publish = [&](std::uint32_t number) {
-    const auto slot = there.table.slot(number).value();
+    auto slot = there.table.slot(number).value();
     for (std::uint64_t done = 0; done < count; ++done) slot.publish();
   };
   const auto elapsed = with.pair.run([&] { publish(0); },

@@ -173,8 +173,8 @@ class image {
   /// memory's own proof, on Linux process id and start time.
   /// Returns  how many members, and how many bands and views.
   /// Thread   any.   Progress  wait-free but for `alive`: a look at each band for each dead member.
-  template <class Alive>
-  auto reclaim(Alive&& alive) const noexcept -> reclaimed {
+  template <class Alive = decltype(&Memory::alive)>
+  auto reclaim(Alive&& alive = &Memory::alive) const noexcept -> reclaimed {
     const auto sum =
         control_.bands().reclaim(reclaim_from::the_dead, alive,
                                  [this](std::uint32_t place) { return control_.unpin_all(place); });
@@ -184,7 +184,6 @@ class image {
     }
     return sum;
   }
-  auto reclaim() const noexcept -> reclaimed { return reclaim(Memory::alive); }
 
   /// Sets the word and wakes everybody: whoever waits with it returns `stopped`.
   /// Thread  any.   Progress  wait-free: looks at every counter of the versions.

@@ -57,7 +57,7 @@ struct values {
   [[nodiscard]] auto at(std::uint32_t slot) const -> std::uint32_t* {
     return words.word(slot * value_words * 4);
   }
-  void write(const weir::version_slot<Memory>& slot, std::uint32_t index, std::uint32_t number) {
+  void write(weir::version_slot<Memory> slot, std::uint32_t index, std::uint32_t number) {
     std::array<std::uint32_t, value_words> value;
     for (std::uint32_t word = 0; word < value_words; ++word) value[word] = number * (2 * word + 1);
     slot.begin();
@@ -170,7 +170,7 @@ auto run(const version_table_options& options, bool with_bell, std::uint32_t ste
     threads.emplace_back([&, writer] {
       seeded_random random{seed + 100 + writer};
       std::vector<std::uint32_t> numbers(options.slots);
-      const auto together = there.table.slot(common).value();
+      auto together = there.table.slot(common).value();
       for (const auto index : script[writer]) {
         there.write(there.table.slot(index).value(), index, ++numbers[index]);
         together.publish();
@@ -286,7 +286,7 @@ TEST_CASE("writers_that_are_killed_at_any_moment_leave_versions_that_tell") {
         seeded_random mine{seed + kills};
         for (std::uint32_t step = 1;; ++step) {
           const auto index = mine.below(slots - 1);
-          const auto slot = there.table.slot(index).value();
+          auto slot = there.table.slot(index).value();
           slot.begin();
           std::array<std::uint32_t, value_words> value;
           for (std::uint32_t word = 0; word < value_words; ++word)

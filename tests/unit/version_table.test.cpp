@@ -60,7 +60,7 @@ auto changes_of(Reader& reader) -> found_versions {
 
 TEST_CASE("a_version_grows_by_two_with_each_value_and_is_odd_in_between") {
   table_of<> there{{.slots = 3}};
-  const auto slot = there.slot(1);
+  auto slot = there.slot(1);
   CHECK(slot.version() == 0);
   CHECK(slot.publish() == 2);
   slot.begin();
@@ -104,7 +104,7 @@ TEST_CASE("a_version_that_is_being_written_is_left_for_later") {
     table_of<> there{{.slots = slots}};
     auto reader = there.reader();
     reader.mark_all_seen();
-    const auto slot = there.slot(2);
+    auto slot = there.slot(2);
     slot.begin();
     there.slot(3).publish();
     CHECK(changes_of(reader) == found_versions{{3, 2}});
@@ -154,7 +154,7 @@ TEST_CASE("a_reader_needs_room_for_what_it_has_seen") {
 
 TEST_CASE("a_copy_is_refused_while_its_value_is_written_and_repeated_when_it_was") {
   table_of<> there{{.slots = 1}};
-  const auto slot = there.slot(0);
+  auto slot = there.slot(0);
   std::array<std::uint32_t, 3> value{1, 2, 3};
   std::array<std::byte, 11> out{};
   CHECK(slot.read(out, value.data()).value() == 0);
@@ -180,7 +180,7 @@ TEST_CASE("a_copy_is_refused_while_its_value_is_written_and_repeated_when_it_was
 
 TEST_CASE("a_version_that_a_dead_writer_left_odd_stays_odd_until_it_is_whole_again") {
   table_of<> there{{.slots = 1, .start_version = 0xFFFF'FFFE}};
-  const auto slot = there.slot(0);
+  auto slot = there.slot(0);
   slot.begin();
   CHECK(slot.version() == 0xFFFF'FFFF);
   slot.begin();  // the successor's
@@ -226,7 +226,7 @@ TEST_CASE("a_publication_costs_an_exchange_for_each_level_and_a_look_at_nothing_
     table_of<count_memory> there{{.slots = slots}};
     auto reader = there.reader();
     reader.mark_all_seen();
-    const auto slot = there.slot(slots - 1);
+    auto slot = there.slot(slots - 1);
     const auto publishing = count_memory::cost_of([&] { slot.publish(); });
     CHECK(publishing.modifies == levels_of(slots) + 2);
     CHECK(publishing.steps() + publishing.fences + publishing.wakes == publishing.modifies);
@@ -256,7 +256,7 @@ TEMPLATE_TEST_CASE("what_a_reader_finds_is_what_a_model_says", "", weir::native_
         std::map<std::uint32_t, std::uint32_t> news;  // whole, and not found yet
         for (int step = 0; step < 3000; ++step) {
           const auto number = random.once_in(3) ? random.below(slots) : slots - 1;
-          const auto slot = there.slot(number);
+          auto slot = there.slot(number);
           auto& version = versions[number];
           const auto what = random.below(16);
           if (what < 6 && version % 2 == 0) {

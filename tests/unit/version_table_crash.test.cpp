@@ -44,8 +44,7 @@ struct shared_values {
 };
 
 template <class Memory>
-void write(const weir::version_slot<Memory>& slot, const guarded_span& value,
-           std::uint32_t number) {
+void write(weir::version_slot<Memory> slot, const guarded_span& value, std::uint32_t number) {
   const std::array<std::uint32_t, value_words> words{number, ~number, number * 0x9E37'79B9};
   slot.begin();
   Memory::copy_in_words(value.word(0), words.data(), sizeof words);
@@ -57,7 +56,7 @@ constexpr std::uint32_t torn_value = 0xFFFF'FFFE;
 constexpr std::uint32_t no_value = 0xFFFF'FFFF;
 auto read(const shared_values& there) -> std::uint32_t {
   std::array<std::uint32_t, value_words> words{};
-  const auto slot = there.table.slot(there.last()).value();
+  auto slot = there.table.slot(there.last()).value();
   const auto outcome =
       slot.read(std::as_writable_bytes(std::span{words}), there.value.word(0), 3).status();
   if (outcome == status::torn) return torn_value;
@@ -70,8 +69,8 @@ auto read(const shared_values& there) -> std::uint32_t {
 template <class Memory>
 void write_all(const version_table<Memory>& table, const guarded_span& value,
                shared_progress& progress) {
-  const auto published = table.slot(spare).value();
-  const auto written = table.slot(table.slots() - 1).value();
+  auto published = table.slot(spare).value();
+  auto written = table.slot(table.slots() - 1).value();
   for (std::uint32_t number = 1; number < 4; ++number) {
     progress.set(1, number);
     published.publish();

@@ -194,7 +194,7 @@ TEST_CASE("any_bytes_in_a_table_lead_to_a_bounded_number_of_steps_inside_it") {
     std::uint32_t beyond = 0;
     for (int round = 0; round < 20'000; ++round) {
       enemy.scribble(layout::header_size);
-      const auto slot = table.slot(random.below(slots)).value();
+      auto slot = table.slot(random.below(slots)).value();
       switch (random.below(5)) {
         case 0:
           slot.publish();

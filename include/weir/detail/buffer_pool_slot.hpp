@@ -110,7 +110,8 @@ struct pool_slot {
 
   /// Makes the place no holder. The last one's leaving frees the buffer. Returns  ok; stale;
   /// corrupt: the state never rests, and the place holds the buffer still.
-  auto give_back(std::uint32_t generation, std::uint32_t place) const noexcept -> status {
+  [[nodiscard]] auto give_back(std::uint32_t generation, std::uint32_t place) const noexcept
+      -> status {
     auto seen = state();
     for (auto left = pool_attempts; left != 0; --left) {
       if (!seen.is_allocation(generation) || !seen.held_by(place)) return status::stale;

@@ -121,7 +121,7 @@ class image_control : public control_block<Memory> {
   }
 
   /// Takes back the pins of a member that is gone. Returns  how many there were.
-  auto unpin_all(std::uint32_t place) const noexcept -> std::uint32_t {
+  [[nodiscard]] auto unpin_all(std::uint32_t place) const noexcept -> std::uint32_t {
     std::uint32_t count = 0;
     for (const std::uint32_t side : {0U, 1U}) {
       if (!is_pinned(side, place)) continue;

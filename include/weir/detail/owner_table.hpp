@@ -47,7 +47,7 @@ class owner_table {
   [[nodiscard]] auto count() const noexcept -> std::uint32_t { return count_; }
 
   [[nodiscard]] auto entry(std::uint32_t place) const noexcept -> owner_entry<Memory> {
-    auto* words = first_ + place * layout::place::size;
+    auto* words = first_ + std::size_t{place} * layout::place::size;
     return {word_at(words, layout::place::owner), word_at(words, layout::place::start)};
   }
 

@@ -41,7 +41,7 @@ class version_slot {
   /// Needs    nobody between begin() and end().
   /// Returns  the new version.
   /// Thread   any.   Progress  wait-free.
-  auto publish() const noexcept -> std::uint32_t {
+  auto publish() noexcept -> std::uint32_t {
     const auto version = version_.advance();
     touch();
     return version;
@@ -49,14 +49,14 @@ class version_slot {
 
   /// From here until end() no reader takes what it copied for a value.
   /// Thread   the value's writer, one at a time.   Progress  wait-free.
-  void begin() const noexcept { version_.begin(); }
+  void begin() noexcept { version_.begin(); }
 
   /// The value is whole: wakes who waits for it.
   ///
   /// Needs    begin().
   /// Returns  the new version.
   /// Thread   the value's writer.   Progress  wait-free.
-  auto end() const noexcept -> std::uint32_t {
+  auto end() noexcept -> std::uint32_t {
     const auto version = version_.end();
     touch();
     return version;
@@ -64,7 +64,7 @@ class version_slot {
 
   /// As end(), for versions that mean something.
   /// Needs    begin(); an even version, and one that no reader takes for the one before.
-  void end_as(std::uint32_t version) const noexcept {
+  void end_as(std::uint32_t version) noexcept {
     version_.end_as(version);
     touch();
   }

@@ -43,7 +43,7 @@ struct version_word {
   std::uint32_t* word;
 
   /// Thread  the value's writer, until end().
-  void begin() const noexcept {
+  void begin() noexcept {
     // relaxed: single writer
     const auto before = Memory::load(word, std::memory_order_relaxed);
     // relaxed: single writer
@@ -53,7 +53,7 @@ struct version_word {
   }
 
   /// Needs   begin(). Thread  the value's writer. Returns  the value's version.
-  auto end() const noexcept -> std::uint32_t {
+  auto end() noexcept -> std::uint32_t {
     // relaxed: single writer
     const auto whole = Memory::load(word, std::memory_order_relaxed) + 1;
     end_as(whole);
@@ -61,14 +61,14 @@ struct version_word {
   }
 
   /// Needs   begin(); an even version that no reader takes for the one before.
-  void end_as(std::uint32_t whole) const noexcept {
+  void end_as(std::uint32_t whole) noexcept {
     // [V1] release -> [V4]: the value.
     Memory::store(word, whole, std::memory_order_release);
   }
 
   /// The next version in one step, for what no reader copies under it.
   /// Needs   nobody between begin() and end(). Thread  any. Returns  the version.
-  auto advance() const noexcept -> std::uint32_t {
+  auto advance() noexcept -> std::uint32_t {
     // [V5] release -> [V4]: what the version stands for.
     return Memory::fetch_add(word, 2, std::memory_order_release) + 2;
   }
