@@ -20,6 +20,8 @@ import zlib
 PROGRAM = sys.argv.pop(1)
 DATA = pathlib.Path(sys.argv.pop(1))
 WATCHDOG = 800
+# Where a sanitizer makes every pass slower, fewer of them do.
+FEW = "WEIR_TEST_FEW" in os.environ
 WIDTH, HEIGHT = 1920, 1080
 ROW_BYTES = WIDTH * 4
 REPORT = re.compile(
@@ -89,7 +91,8 @@ class SharedImage(unittest.TestCase):
 class Run(SharedImage):
     def test_workers_and_processes_make_the_reference_byte_for_byte(self):
         self.out = self.folder / "out.png"
-        self.script = DATA / "edit.script"
+        if not FEW:
+            self.script = DATA / "edit.script"
         expected = self.reference()
         for options in (["--workers", "4"], ["--processes", "4"]):
             with self.subTest(options=options):
@@ -102,7 +105,7 @@ class Run(SharedImage):
 
     def test_any_number_of_workers_makes_the_same_picture(self):
         expected = self.reference()
-        for count in (1, 2, 3, 7, 64, 2000):
+        for count in (3, 64) if FEW else (1, 2, 3, 7, 64, 2000):
             with self.subTest(workers=count):
                 numbers, picture = self.edit("--workers", str(count))
                 self.assertTrue(picture == expected, "another picture")
@@ -111,7 +114,7 @@ class Run(SharedImage):
 
     def test_so_does_any_number_of_processes(self):
         expected = self.reference()
-        for count in (1, 3, 40):
+        for count in (3,) if FEW else (1, 3, 40):
             with self.subTest(processes=count):
                 _, picture = self.edit("--processes", str(count))
                 self.assertTrue(picture == expected, "another picture")
@@ -241,7 +244,7 @@ class Pictures(SharedImage):
 class Kills(SharedImage):
     def test_the_band_of_a_killed_worker_is_done_by_another(self):
         expected = self.reference()
-        for processes, kill in ((4, 1), (4, 4), (2, 2), (30, 17)):
+        for processes, kill in ((4, 4),) if FEW else ((4, 1), (4, 4), (2, 2), (30, 17)):
             with self.subTest(processes=processes, kill=kill):
                 numbers, picture = self.edit("--processes", str(processes), "--kill", str(kill))
                 self.assertTrue(picture == expected, "another picture")
@@ -253,7 +256,7 @@ class Kills(SharedImage):
         chance = random.Random(seed)
         self.write_long(16)
         expected = self.reference()
-        for _ in range(5):
+        for _ in range(2 if FEW else 5):
             process, children = self.start_long()
             time.sleep(chance.uniform(0, 0.1))
             with contextlib.suppress(ProcessLookupError):  # it may be through already
