@@ -11,7 +11,6 @@
 ///   the counter on before the announcement. (If later, the flip wakes it.)
 #pragma once
 
-#include <weir/detail/bits.hpp>
 #include <weir/detail/control_block.hpp>
 #include <weir/detail/header.hpp>
 #include <weir/detail/region_control.hpp>
