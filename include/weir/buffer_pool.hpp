@@ -25,8 +25,8 @@
 ///              retired. A class of n buffers lasts for n (2^32 - 1) allocations.
 /// Dead peers   what a dead member holds stays held until reclaim(). A death between the exchange that frees
 ///              and the marking, or between clearing a mark and the second look, hides a free buffer:
-///              reclaim() marks every free buffer. What a dead writer
-///              had begun stays odd until it is written again, or the buffer is allocated anew.
+///              reclaim() marks every free buffer. What a dead writer had begun stays odd until it is
+///              written again, or the buffer is allocated anew.
 /// Descriptors  one that is redeemed twice, or is on its way still after its giver took the buffer back, is
 ///              refused, unless that giver, or a later member at its place, holds the same allocation once
 ///              more: then it takes that holding.

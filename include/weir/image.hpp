@@ -147,9 +147,8 @@ class image {
 
   /// Returns  a member; full: there are as many as there can be. reclaim() makes room where some are dead.
   [[nodiscard]] auto join() const noexcept -> result<member_type> {
-    auto membership = control_.bands().join([this](std::uint32_t place) {
-      return !control_.is_pinned(0, place) && !control_.is_pinned(1, place);
-    });
+    auto membership =
+        control_.bands().join([this](std::uint32_t place) { return !control_.has_view(place); });
     if (!membership) return membership.status();
     return member_type{control_, std::move(*membership)};
   }

@@ -105,10 +105,10 @@ inline constexpr std::uint32_t entry_size = static_cast<std::uint32_t>(cache_lin
 
 }  // namespace pool
 
-/// The control block of image, after the header, whose `slots` is the number of bands and whose
-/// `capacity` is the number of places; then a whole
-/// version_table with one version, twice the number of the frame that can be read; then a whole regions;
-/// then, at multiples of the span, the two buffers. Frame n lies in buffer n mod 2.
+/// The control block of image, after the header, whose `slots` is the number of bands and whose `capacity`
+/// is the number of places; then a whole version_table with one version, twice the number of the frame that
+/// can be read; then a whole regions; then, at multiples of the span, the two buffers. Frame n lies in buffer
+/// n mod 2.
 namespace image {
 
 inline constexpr std::uint32_t span = static_cast<std::uint32_t>(false_sharing_span);

@@ -156,9 +156,11 @@ class regions {
   [[nodiscard]] static auto format(std::span<std::byte> span, std::span<std::byte> buffer,
                                    const regions_options& options) noexcept -> result<regions> {
     auto division = partition::make(options.shape, options.cut);
-    if (!division || bytes_required(options) > span.size()) return status::bad_layout;
-    const auto control_size = static_cast<std::size_t>(bytes_required(options));
-    if (!fits(*division, span.first(control_size), buffer)) return status::bad_layout;
+    const auto size = bytes_required(options);
+    if (!division || size > span.size()) return status::bad_layout;
+    if (!fits(*division, span.first(static_cast<std::size_t>(size)), buffer)) {
+      return status::bad_layout;
+    }
     auto control = detail::region_control<Memory>::lay_out(span, options);
     if (!control) return control.status();
     return regions{*control, buffer.data()};

@@ -3,6 +3,7 @@
 // elements that are no atomics no update is lost and none is seen in part, and the thread sanitizer finds no
 // race; nothing that is handed over is lost, or adopted twice; members that come and go take no region along.
 // Not provable by running: that no execution at all goes wrong.
+#include "stress/region_rings.hpp"
 #include "support/guarded_span.hpp"
 #include "support/memories.hpp"
 #include "support/random.hpp"
@@ -41,27 +42,13 @@ constexpr regions_options options{.shape = weir::geometry_of<std::uint32_t>(16, 
                                   .cut = weir::tiles(2, 6, 8),
                                   .members = workers + count};
 
-/// Regions, and a ring from each worker to the next.
 template <class Memory>
-struct workshop {
-  using set_type = weir::regions<std::uint32_t, Memory>;
-  using ring_type = weir::spsc_ring<region_descriptor, Memory>;
-
-  guarded_span control{set_type::bytes_required(options)};
-  guarded_span buffer{options.shape.bytes()};
-  set_type set = set_type::format(control.bytes(), buffer.bytes(), options).value();
-  std::array<std::unique_ptr<guarded_span>, workers> ring_spans;
-  std::vector<ring_type> rings;
-
+struct workshop : weir::test::regions_and_rings<Memory, workers> {
   /// The count of takings begins a little below where it wraps.
-  workshop() {
-    for (auto& span : ring_spans) {
-      span = std::make_unique<guarded_span>(ring_type::bytes_required(4));
-      rings.push_back(ring_type::format(span->bytes(), {.capacity = 4}).value());
-    }
-    const auto words = weir::layout::regions::places + set.members() * 8;
+  workshop() : weir::test::regions_and_rings<Memory, workers>{options} {
+    const auto words = weir::layout::regions::places + this->set.members() * 8;
     for (std::uint32_t index = 0; index < count; ++index) {
-      *control.word(words + index * 4) = 0xFFFF'0000;
+      *this->control.word(words + index * 4) = 0xFFFF'0000;
     }
   }
 };

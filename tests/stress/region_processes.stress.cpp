@@ -3,6 +3,7 @@
 // run, nothing that the living hold is taken from them, and after reclaim() every region and every place can be
 // had again; what was left half written is odd, and elements that are not odd are whole. Not provable: that no
 // moment is missed; and no thread sanitizer sees across processes.
+#include "stress/region_rings.hpp"
 #include "support/child_process.hpp"
 #include "support/guarded_span.hpp"
 #include "support/memories.hpp"
@@ -19,7 +20,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -47,26 +47,12 @@ constexpr regions_options options{.shape = weir::geometry_of<std::uint32_t>(16, 
 
 /// What the processes share: regions, rings in a circle, and beside them who is where.
 template <class Memory>
-struct workshop {
-  using set_type = weir::regions<std::uint32_t, Memory>;
-  using ring_type = weir::spsc_ring<region_descriptor, Memory>;
-
-  guarded_span control{set_type::bytes_required(options)};
-  guarded_span buffer{options.shape.bytes()};
-  set_type set = set_type::format(control.bytes(), buffer.bytes(), options).value();
-  std::array<std::unique_ptr<guarded_span>, workers> ring_spans;
-  std::vector<ring_type> rings;
+struct workshop : weir::test::regions_and_rings<Memory, workers> {
   guarded_span occupants{count * 4};  ///< for each region who is in it: generation | worker
   guarded_span generations{workers * 4};
   guarded_span faults{64};
 
-  workshop() {
-    for (auto& span : ring_spans) {
-      span = std::make_unique<guarded_span>(ring_type::bytes_required(4));
-      rings.push_back(
-          ring_type::format(span->bytes(), {.capacity = 4, .process_shared = true}).value());
-    }
-  }
+  workshop() : weir::test::regions_and_rings<Memory, workers>{options} {}
   [[nodiscard]] auto generation(std::uint32_t worker) const noexcept -> std::uint32_t {
     return __atomic_load_n(generations.word(worker * 4), __ATOMIC_SEQ_CST);
   }

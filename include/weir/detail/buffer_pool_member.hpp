@@ -142,16 +142,8 @@ class buffer {
       -> result<std::uint32_t> {
     if (!*this) return status::stale;
     if (out.size() > used_) return status::too_large;
-    const auto version = slot_.version();
-    for (std::uint32_t attempt = 0; attempt < attempts; ++attempt) {
-      const auto seen = version.load();
-      if (is_whole(seen)) {
-        Memory::copy_out_words(out.data(), words(), out.size());
-        if (version.still(seen)) return seen;
-      }
-      Memory::pause();
-    }
-    return status::torn;
+    return slot_.version().read([&] { Memory::copy_out_words(out.data(), words(), out.size()); },
+                                attempts);
   }
 
   // --- giving it up; none of these waits for anybody

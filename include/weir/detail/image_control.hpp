@@ -93,7 +93,7 @@ class image_control : public control_block<Memory> {
   /// that the director waits for, and never go back.
   /// Returns  its number; busy: the member has a pin already, or others were faster each time.
   [[nodiscard]] auto pin(std::uint32_t place) const noexcept -> result<std::uint32_t> {
-    if (is_pinned(0, place) || is_pinned(1, place)) return status::busy;
+    if (has_view(place)) return status::busy;
     for (std::uint32_t attempt = 0; attempt < pin_attempts; ++attempt) {
       auto side = following(frame()) & 1;
       auto seen = guess_pins(side);
@@ -132,6 +132,10 @@ class image_control : public control_block<Memory> {
   [[nodiscard]] auto is_pinned(std::uint32_t side, std::uint32_t place) const noexcept -> bool {
     // relaxed: single writer
     return (Memory::load(pins(side), std::memory_order_relaxed) & 1U << place) != 0;
+  }
+
+  [[nodiscard]] auto has_view(std::uint32_t place) const noexcept -> bool {
+    return is_pinned(0, place) || is_pinned(1, place);
   }
 
   /// Marks a buffer as being written. Thread  director.
@@ -189,8 +193,7 @@ class image_control : public control_block<Memory> {
       if (bands_.owner(index) == owner_state::dead) return status::peer_dead;
     }
     for (std::uint32_t place = 0; place < bands_.places().count(); ++place) {
-      if ((is_pinned(0, place) || is_pinned(1, place)) &&
-          bands_.places().entry(place).state() == owner_state::dead) {
+      if (has_view(place) && bands_.places().entry(place).state() == owner_state::dead) {
         return status::peer_dead;
       }
     }

@@ -90,8 +90,9 @@ class region_control {
                                     std::uint32_t start_version = 0) noexcept
       -> result<region_control> {
     auto division = partition::make(options.shape, options.cut);
-    if (!division || required(options) == 0 || required(options) > span.size() ||
-        !is_aligned(span) || options.wake == wake_choice{wake_protocol::at_flush}) {
+    const auto size = required(options);
+    if (!division || size == 0 || size > span.size() || !is_aligned(span) ||
+        options.wake == wake_choice{wake_protocol::at_flush}) {
       return status::bad_layout;
     }
     const auto count = division->count();

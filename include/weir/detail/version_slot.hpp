@@ -94,15 +94,7 @@ class version_slot {
   [[nodiscard]] auto read(Copy&& copy,
                           std::uint32_t attempts = detail::default_read_attempts) const noexcept
       -> result<std::uint32_t> {
-    for (std::uint32_t attempt = 0; attempt < attempts; ++attempt) {
-      const auto seen = version_.load();
-      if (is_whole(seen)) {
-        copy();
-        if (version_.still(seen)) return seen;
-      }
-      Memory::pause();
-    }
-    return status::torn;
+    return version_.read(copy, attempts);
   }
 
   /// As above: copies out.size() bytes that lie in words.

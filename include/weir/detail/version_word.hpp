@@ -16,6 +16,7 @@
 #pragma once
 
 #include <weir/memory.hpp>
+#include <weir/status.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -85,6 +86,22 @@ struct version_word {
     Memory::fence(std::memory_order_acquire);
     // relaxed: single writer; behind the value by [V3]
     return Memory::load(word, std::memory_order_relaxed) == seen;
+  }
+
+  /// Calls copy(), which copies the value, until nobody wrote meanwhile.
+  /// Returns  the version of what was copied; torn: it was being written on each of `attempts` looks.
+  template <class Copy>
+  [[nodiscard]] auto read(Copy&& copy, std::uint32_t attempts) const noexcept
+      -> result<std::uint32_t> {
+    for (std::uint32_t attempt = 0; attempt < attempts; ++attempt) {
+      const auto seen = load();
+      if (is_whole(seen)) {
+        copy();
+        if (still(seen)) return seen;
+      }
+      Memory::pause();
+    }
+    return status::torn;
   }
 };
 
