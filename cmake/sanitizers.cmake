@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # weir_sanitizers: the flags that WEIR_SANITIZE asks for; nothing by default.
 set(WEIR_SANITIZE none CACHE STRING
-  "Sanitizers. Values: none, address (with undefined behavior), thread. Default: none.")
-set_property(CACHE WEIR_SANITIZE PROPERTY STRINGS none address thread)
+  "Sanitizers. Values: none, address (with undefined behavior), thread, coverage (clang's, of sources).")
+set_property(CACHE WEIR_SANITIZE PROPERTY STRINGS none address thread coverage)
 
 add_library(weir_sanitizers INTERFACE)
 if(WEIR_SANITIZE STREQUAL none)
@@ -15,8 +15,11 @@ elseif(WEIR_SANITIZE STREQUAL thread)
     # g++ warns of every fence; under this sanitizer Weir's fences are read-modify-writes.
     target_compile_options(weir_sanitizers INTERFACE -Wno-tsan)
   endif()
+elseif(WEIR_SANITIZE STREQUAL coverage)
+  set(flags -fprofile-instr-generate -fcoverage-mapping)
 else()
-  message(FATAL_ERROR "WEIR_SANITIZE is '${WEIR_SANITIZE}'; it must be none, address or thread")
+  message(FATAL_ERROR
+    "WEIR_SANITIZE is '${WEIR_SANITIZE}'; it must be none, address, thread or coverage")
 endif()
 # -O1 -g1 halves the time of a build; a report still has its lines.
 target_compile_options(weir_sanitizers INTERFACE

@@ -272,14 +272,14 @@ struct backoff {
   }
 };
 
-/// Spins for a while, then sleeps in the kernel until the other side rings. No wake-up is lost.
-struct park {
+/// Spins for `Looks` looks, then sleeps in the kernel until the other side rings. No wake-up is lost.
+template <std::uint32_t Looks>
+struct park_after {
   static constexpr bool parks = true;
   static constexpr bool blocks = true;
   static constexpr std::uint32_t linger = detail::linger_hints;
-  /// Looks before the first sleep, a spin hint apart: some ten us, where a sleep and its wake-up cost
-  /// 60 us between two virtual cores (bench/README.md).
-  static constexpr std::uint32_t looks_before_sleep = 1000;
+  /// Looks before the first sleep, a spin hint apart.
+  static constexpr std::uint32_t looks_before_sleep = Looks;
   /// Longest sleep: how often a sleeper asks whether its peer is still alive.
   static constexpr std::chrono::milliseconds longest_sleep{250};
 
@@ -308,6 +308,10 @@ struct park {
     }
   }
 };
+
+/// 1000 looks are some ten us, where a sleep and its wake-up cost 60 us between two virtual cores
+/// (bench/README.md).
+using park = park_after<1000>;
 
 /// What every wait policy offers; `poll` is the reference. `parks`: sleeps on the bell, so the ring's
 /// wake protocol must ring it. `blocks`: may take longer than one look. `linger`: spin hints that a read
