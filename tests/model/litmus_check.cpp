@@ -159,13 +159,13 @@ void perform(const operation& what, int thread, std::uint32_t* words, outcome& r
 
 /// Every outcome of the program.
 [[nodiscard]] auto explore(const program& threads) -> outcomes {
-  static weir::model::explorer search;
-  alignas(64) static std::byte arena[4096];
-  search.share(arena);
+  alignas(64) static std::byte shared_bytes[256];
+  static weir::model::explorer search{shared_bytes};
   outcomes seen;
   const auto found = search.search(
       [&] {
-        auto* const words = reinterpret_cast<std::uint32_t*>(search.grant(locations * 4).data());
+        auto* const words =
+            reinterpret_cast<std::uint32_t*>(search.shared.grant(locations * 4).data());
         outcome registers;
         for (int id = 0; id < static_cast<int>(threads.size()); ++id) {
           search.add_thread([&, id] {

@@ -33,7 +33,9 @@ class run {
   explicit run(explorer& search) : search_{search} {}
 
   /// Shared zero bytes, aligned to a cache line, out of bounds on either side.
-  [[nodiscard]] auto bytes(std::size_t size) -> std::span<std::byte> { return search_.grant(size); }
+  [[nodiscard]] auto bytes(std::size_t size) -> std::span<std::byte> {
+    return search_.shared.grant(size);
+  }
   /// A shared object, such as a stop_word.
   template <class T>
   [[nodiscard]] auto object() -> T& {
@@ -44,7 +46,7 @@ class run {
   void thread(const char*, std::function<void()> body) { search_.add_thread(std::move(body)); }
   /// What thread `number` does before it starts: roles are taken in its name.
   template <class Body>
-  auto as(int number, Body&& body) {
+  auto as(thread_id number, Body&& body) {
     search_.act_as(number);
     struct back {
       explorer& search;
@@ -60,13 +62,15 @@ class run {
     if (!holds) search_.fail(std::string{"does not hold: "} + what);
   }
   /// A number below `ways`: each is tried. In threads only.
-  [[nodiscard]] auto choose(int ways) -> int { return search_.choose(ways); }
-  [[nodiscard]] auto was_killed(int thread) const -> bool {
-    return search_.state_of(thread) == explorer::thread_state::killed;
+  [[nodiscard]] auto choose(int ways) -> int {
+    return static_cast<int>(search_.choose(static_cast<std::size_t>(ways)));
+  }
+  [[nodiscard]] auto was_killed(thread_id thread) const -> bool {
+    return search_.state_of(thread) == thread_state::killed;
   }
   /// True if the thread came to its end: neither killed nor waiting for ever.
-  [[nodiscard]] auto has_ended(int thread) const -> bool {
-    return search_.state_of(thread) == explorer::thread_state::done;
+  [[nodiscard]] auto has_ended(thread_id thread) const -> bool {
+    return search_.state_of(thread) == thread_state::done;
   }
 
  private:
@@ -82,7 +86,7 @@ struct scenario {
 
 namespace detail {
 
-alignas(4096) inline std::byte arena[1 << 16];
+alignas(4096) inline std::byte shared_bytes[1 << 16];
 
 [[nodiscard]] inline auto extent_of(const findings& found, const bounds& within) -> std::string {
   std::string text = found.complete ? "complete" : "stopped early";
@@ -153,8 +157,7 @@ inline auto run_all(int argc, char** argv, std::span<const scenario> scenarios) 
       return 2;
     }
   }
-  static explorer search;
-  search.share(detail::arena);
+  static explorer search{detail::shared_bytes};
   int ran = 0;
   for (const auto& each : scenarios) {
     if (std::string_view{each.name}.find(only) == std::string_view::npos) continue;

@@ -34,7 +34,8 @@ auto value_of(std::span<const std::byte> bytes) -> std::uint64_t {
 }
 
 /// Records through a ring that holds four: what is read is what was written, in order.
-void through_the_ring(model::run& run, std::uint32_t start, wake_protocol wake, std::uint64_t records) {
+void through_the_ring(model::run& run, std::uint32_t start, wake_protocol wake,
+                      std::uint64_t records) {
   const auto bytes = run.bytes(byte_ring::bytes_required(64));
   const auto ring =
       byte_ring::format(bytes, {.capacity = 64, .wake = wake, .start_position = start}).value();

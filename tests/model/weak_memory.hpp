@@ -25,10 +25,13 @@
 
 namespace weir::model {
 
-inline constexpr int max_threads = 6;  ///< with thread 0, which is all before and after the threads
-inline constexpr int max_words = 160;  ///< words touched atomically in one execution
+inline constexpr std::size_t max_threads = 6;  ///< with thread 0, which is all before and after
+inline constexpr std::size_t max_words = 160;  ///< shared words touched atomically in one execution
 
 using order = std::memory_order;
+using thread_id = std::size_t;
+using word_id = std::uint16_t;
+inline constexpr word_id no_word = 0xFFFF;
 
 [[nodiscard]] constexpr auto acquires(order how) noexcept -> bool {
   return how == order::acquire || how == order::acq_rel || how == order::seq_cst;
@@ -37,16 +40,18 @@ using order = std::memory_order;
   return how == order::release || how == order::acq_rel || how == order::seq_cst;
 }
 
+using clock = std::array<std::uint32_t, max_threads>;
+
 /// What a thread, or the reader of a message, knows.
 struct view {
-  std::array<std::uint32_t, max_threads> clock{};  ///< how far each thread's past is known
-  std::array<std::uint16_t, max_words> floor{};    ///< per word: the oldest message still readable
+  clock known{};                                 ///< how far each thread's past happened before
+  std::array<std::uint16_t, max_words> floor{};  ///< per word: the oldest message still readable
 
   void join_floors(const view& other, std::size_t words) noexcept {
     for (std::size_t i = 0; i < words; ++i) floor[i] = std::max(floor[i], other.floor[i]);
   }
   void join(const view& other, std::size_t words) noexcept {
-    for (std::size_t i = 0; i < max_threads; ++i) clock[i] = std::max(clock[i], other.clock[i]);
+    for (std::size_t i = 0; i < max_threads; ++i) known[i] = std::max(known[i], other.known[i]);
     join_floors(other, words);
   }
 };
@@ -59,31 +64,27 @@ struct message {
   view released;
 };
 
-/// The view of a thread and what its fences turn into order.
 struct thread_view {
   view now;
   view to_acquire;  ///< released by what was read relaxed; an acquire fence joins it
   view at_release;  ///< as of the last release fence; what relaxed stores carry
 };
 
-/// Who last touched four plain bytes, for races.
+/// Who last touched four bytes, for races.
 struct footprint {
-  std::array<std::uint32_t, max_threads> plain_read{}, plain_write{}, atomic_read{}, atomic_write{};
+  clock plain_read{}, plain_write{}, atomic_read{}, atomic_write{};
   bool touched = false;
 };
 
-/// The words of one execution. Choices (which message, which place) are the caller's: `choose(n)` answers
-/// with a number below n.
+/// The words of one execution. Where there is a choice, `choose(n)` answers with a number below n.
 class weak_memory {
  public:
-  using word_id = std::uint16_t;
-  static constexpr word_id untouched = 0xFFFF;
-
-  /// Forgets everything but the bytes. `size` bytes from `base` on are shared.
-  void restart(std::byte* base, std::size_t size) {
+  /// Forgets everything but the bytes: `cells` times four from `base` on.
+  void restart(std::byte* base, std::size_t cells) {
     base_ = base;
-    if (ids_.size() != size / 4) ids_.assign(size / 4, untouched), footprints_.resize(size / 4);
-    for (const auto cell : touched_) ids_[cell] = untouched, footprints_[cell] = {};
+    if (ids_.size() != cells)
+      ids_.assign(cells, no_word), footprints_.assign(cells, {}), touched_.clear();
+    for (const auto cell : touched_) ids_[cell] = no_word, footprints_[cell] = {};
     touched_.clear();
     for (std::size_t id = 0; id < words_; ++id) history_[id].clear();
     words_ = 0;
@@ -91,72 +92,65 @@ class weak_memory {
     threads.fill({});
   }
 
-  /// The word at `address`, new or known. `mixed` becomes true if it overlaps a word of another shape.
-  auto word_at(const void* address, std::size_t size, bool& mixed) -> word_id {
+  /// The word at `address`, new or known. Returns  no_word: it overlaps a word of another shape, or there
+  /// are too many.
+  auto word_at(const void* address, std::size_t size) -> word_id {
     const auto cell = cell_of(address);
-    auto id = ids_[cell];
-    if (id == untouched && (size == 4 || ids_[cell + 1] == untouched) && words_ < max_words) {
-      id = static_cast<word_id>(words_++);
-      addresses_[id] = static_cast<const std::byte*>(address);
-      sizes_[id] = static_cast<std::uint8_t>(size);
-      bases_[id] = 0;
-      for (std::size_t i = 0; i < size / 4; ++i) ids_[cell + i] = id, touch(cell + i);
-      history_[id].push_back({bytes_of(id), false, {}});
-      return id;
-    }
-    mixed = id == untouched || addresses_[id] != address || sizes_[id] != size;
-    return id;
+    const auto id = ids_[cell];
+    if (id != no_word) return addresses_[id] == address && sizes_[id] == size ? id : no_word;
+    if (ids_[cell + size / 4 - 1] != no_word || words_ == max_words) return no_word;
+    const auto fresh = static_cast<word_id>(words_++);
+    addresses_[fresh] = static_cast<const std::byte*>(address);
+    sizes_[fresh] = static_cast<std::uint8_t>(size);
+    bases_[fresh] = 0;
+    for (std::size_t i = 0; i < size / 4; ++i) ids_[cell + i] = fresh, touch(cell + i);
+    history_[fresh].push_back({bytes_of(fresh), false, {}});
+    return fresh;
   }
 
-  /// A load by thread `me`. Returns the value; `behind` how many newer ones there are.
+  /// A load by thread `me`. `behind`: how many newer values there are than the one returned.
   template <class Choose>
-  auto load(int me, word_id word, order how, Choose&& choose, std::size_t& behind)
+  auto load(thread_id me, word_id word, order how, Choose&& choose, std::size_t& behind)
       -> std::uint64_t {
-    const auto& history = history_[word];
-    const auto oldest = readable_from(me, word);
-    behind = static_cast<std::size_t>(choose(static_cast<int>(history.size() - oldest)));
-    return read(me, word, history.size() - 1 - behind, how);
+    const auto last = history_[word].size() - 1;
+    behind = choose(last - readable_from(me, word) + 1);
+    return read(me, word, last - behind, how);
   }
 
-  /// A store by thread `me`.
   template <class Choose>
-  void store(int me, word_id word, std::uint64_t value, order how, Choose&& choose) {
+  void store(thread_id me, word_id word, std::uint64_t value, order how, Choose&& choose) {
     const auto& history = history_[word];
-    std::array<std::uint16_t, 64> places{};
-    int count = 0;
-    const auto lowest = readable_from(me, word) + 1;
-    for (auto place = history.size(); place >= lowest && count < 64; --place) {
-      const bool free = place == history.size() || !history[place].by_modify;
-      if (free) places[static_cast<std::size_t>(count++)] = static_cast<std::uint16_t>(place);
+    candidates_.clear();
+    for (auto at = history.size(); at > readable_from(me, word); --at) {
+      if (at == history.size() || !history[at].by_modify) candidates_.push_back(at);
     }
-    insert(me, word, places[static_cast<std::size_t>(choose(count))], value, how, nullptr);
+    insert(me, word, candidates_[choose(candidates_.size())], value, how, nullptr);
   }
 
-  /// A read-modify-write by thread `me`: wanted(old, result) -> bool says whether it stores `result`.
-  /// Returns  what it read; `stored` whether it stored.
+  /// A read-modify-write: wanted(old, result) -> whether `result` is stored.
+  /// Returns  what was read, and whether it stored.
   template <class Wanted, class Choose>
-  auto modify(int me, word_id word, order success, order failure, Wanted&& wanted, Choose&& choose,
-              bool& stored) -> std::uint64_t {
+  auto modify(thread_id me, word_id word, order success, order failure, Wanted&& wanted,
+              Choose&& choose) -> std::pair<std::uint64_t, bool> {
     const auto& history = history_[word];
-    std::array<std::uint16_t, 64> sources{};
-    int count = 0;
     std::uint64_t result = 0;
-    for (auto at = history.size(); at-- > readable_from(me, word) && count < 64;) {
+    candidates_.clear();
+    for (auto at = history.size(); at-- > readable_from(me, word);) {
       const bool followed = at + 1 < history.size() && history[at + 1].by_modify;
-      if (followed && wanted(history[at].value, result)) continue;
-      sources[static_cast<std::size_t>(count++)] = static_cast<std::uint16_t>(at);
+      if (!followed || !wanted(history[at].value, result)) candidates_.push_back(at);
     }
-    const std::size_t at = sources[static_cast<std::size_t>(choose(count))];
-    stored = wanted(history[at].value, result);
-    const auto old = read(me, word, at, stored ? success : failure);
-    if (!stored) return old;
-    const view source = history_[word][at].released;
-    insert(me, word, at + 1, result, success, &source);
-    return old;
+    const auto at = candidates_[choose(candidates_.size())];
+    const bool stores = wanted(history[at].value, result);
+    const auto old = read(me, word, at, stores ? success : failure);
+    if (stores) {
+      const view source = history[at].released;
+      insert(me, word, at + 1, result, success, &source);
+    }
+    return {old, stores};
   }
 
-  void fence(int me, order how) {
-    auto& self = threads[static_cast<std::size_t>(me)];
+  void fence(thread_id me, order how) {
+    auto& self = threads[me];
     if (acquires(how)) self.now.join(self.to_acquire, words_);
     if (how == order::seq_cst) {
       self.now.join_floors(fences_, words_);
@@ -165,55 +159,49 @@ class weak_memory {
     if (releases(how)) self.at_release = self.now;
   }
   /// A light and a heavy fence order each other as two seq_cst fences do; two light ones nothing.
-  void light_fence(int me) {
-    auto& self = threads[static_cast<std::size_t>(me)];
-    self.now.join_floors(heavy_, words_);
-    light_.join_floors(self.now, words_);
+  void light_fence(thread_id me) {
+    threads[me].now.join_floors(heavy_, words_);
+    light_.join_floors(threads[me].now, words_);
   }
-  void heavy_fence(int me) {
-    auto& self = threads[static_cast<std::size_t>(me)];
-    self.now.join_floors(light_, words_);
-    self.now.join_floors(heavy_, words_);
+  void heavy_fence(thread_id me) {
+    threads[me].now.join_floors(light_, words_);
     fence(me, order::seq_cst);
-    heavy_.join_floors(self.now, words_);
+    heavy_.join_floors(threads[me].now, words_);
   }
 
-  /// Notes an atomic access. Returns  false: a race with plain bytes.
-  [[nodiscard]] auto atomic_access(int me, const void* address, std::size_t size, bool writes)
+  /// Notes an atomic access. Returns  false: it races with plain bytes.
+  [[nodiscard]] auto atomic_access(thread_id me, const void* address, std::size_t size, bool writes)
       -> bool {
     bool ordered = true;
     for (auto cell = cell_of(address), end = cell + size / 4; cell < end; ++cell) {
       auto& prints = footprints_[cell];
       ordered =
-          ordered && known(me, prints.plain_write) && (!writes || known(me, prints.plain_read));
-      (writes ? prints.atomic_write : prints.atomic_read)[static_cast<std::size_t>(me)] = tick(me);
+          ordered && knows(me, prints.plain_write) && (!writes || knows(me, prints.plain_read));
+      (writes ? prints.atomic_write : prints.atomic_read)[me] = tick(me);
     }
     return ordered;
   }
-
   /// Notes an access to plain bytes, before they change. Returns  false: a race.
-  [[nodiscard]] auto plain_access(int me, const void* address, std::size_t size, bool writes)
+  [[nodiscard]] auto plain_access(thread_id me, const void* address, std::size_t size, bool writes)
       -> bool {
     bool ordered = true;
-    for (auto cell = cell_of(address), end = cell_of(end_of(address, size)); cell < end; ++cell) {
+    for (auto cell = cell_of(address), end = cell_behind(address, size); cell < end; ++cell) {
       auto& prints = footprints_[cell];
       touch(cell);
-      ordered = ordered && known(me, prints.plain_write) && known(me, prints.atomic_write);
+      ordered = ordered && knows(me, prints.plain_write) && knows(me, prints.atomic_write);
       if (writes)
-        ordered = ordered && known(me, prints.plain_read) && known(me, prints.atomic_read);
-      (writes ? prints.plain_write : prints.plain_read)[static_cast<std::size_t>(me)] = tick(me);
+        ordered = ordered && knows(me, prints.plain_read) && knows(me, prints.atomic_read);
+      (writes ? prints.plain_write : prints.plain_read)[me] = tick(me);
     }
     return ordered;
   }
-
-  /// After plain bytes changed: for words among them nothing older can be read any more.
-  void plain_written(int me, const void* address, std::size_t size) {
-    for (auto cell = cell_of(address), end = cell_of(end_of(address, size)); cell < end; ++cell) {
+  /// After plain bytes changed: of words among them nothing older can be read any more.
+  void plain_written(thread_id me, const void* address, std::size_t size) {
+    for (auto cell = cell_of(address), end = cell_behind(address, size); cell < end; ++cell) {
       const auto word = ids_[cell];
-      if (word == untouched) continue;
+      if (word == no_word) continue;
       history_[word].push_back({bytes_of(word), false, {}});
-      bases_[word] = static_cast<std::uint16_t>(history_[word].size() - 1);
-      threads[static_cast<std::size_t>(me)].now.floor[word] = bases_[word];
+      bases_[word] = threads[me].now.floor[word] = last_of(word);
     }
   }
 
@@ -221,17 +209,13 @@ class weak_memory {
   [[nodiscard]] auto newest(word_id word) const -> std::uint64_t {
     return history_[word].back().value;
   }
-
   /// Whether the thread has not seen the newest value; from now on it sees no older one.
-  [[nodiscard]] auto is_behind(int me, word_id word) const -> bool {
-    return threads[static_cast<std::size_t>(me)].now.floor[word] + 1U < history_[word].size();
+  [[nodiscard]] auto is_behind(thread_id me, word_id word) const -> bool {
+    return threads[me].now.floor[word] < last_of(word);
   }
-  void catch_up(int me, word_id word) {
-    threads[static_cast<std::size_t>(me)].now.floor[word] =
-        static_cast<std::uint16_t>(history_[word].size() - 1);
-  }
+  void catch_up(thread_id me, word_id word) { threads[me].now.floor[word] = last_of(word); }
 
-  [[nodiscard]] auto words() const noexcept -> std::size_t { return words_; }
+  [[nodiscard]] auto words() const noexcept -> word_id { return static_cast<word_id>(words_); }
 
   std::array<thread_view, max_threads> threads;
 
@@ -239,27 +223,27 @@ class weak_memory {
   [[nodiscard]] auto cell_of(const void* address) const noexcept -> std::size_t {
     return static_cast<std::size_t>(static_cast<const std::byte*>(address) - base_) / 4;
   }
-  [[nodiscard]] static auto end_of(const void* address, std::size_t size) noexcept -> const void* {
-    return static_cast<const std::byte*>(address) + size + 3;
+  [[nodiscard]] auto cell_behind(const void* address, std::size_t size) const noexcept
+      -> std::size_t {
+    return cell_of(static_cast<const std::byte*>(address) + size + 3);
   }
   void touch(std::size_t cell) {
-    if (std::exchange(footprints_[cell].touched, true)) return;
-    touched_.push_back(static_cast<std::uint32_t>(cell));
+    if (!std::exchange(footprints_[cell].touched, true)) touched_.push_back(cell);
   }
-  auto tick(int me) -> std::uint32_t {
-    return ++threads[static_cast<std::size_t>(me)].now.clock[static_cast<std::size_t>(me)];
-  }
+  auto tick(thread_id me) -> std::uint32_t { return ++threads[me].now.known[me]; }
   /// True if all of these accesses happened before what `me` does now.
-  [[nodiscard]] auto known(int me, const std::array<std::uint32_t, max_threads>& accesses) const
-      -> bool {
-    const auto& clock = threads[static_cast<std::size_t>(me)].now.clock;
+  [[nodiscard]] auto knows(thread_id me, const clock& accesses) const -> bool {
+    const auto& known = threads[me].now.known;
     for (std::size_t i = 0; i < max_threads; ++i) {
-      if (accesses[i] > clock[i]) return false;
+      if (accesses[i] > known[i]) return false;
     }
     return true;
   }
-  [[nodiscard]] auto readable_from(int me, word_id word) const -> std::size_t {
-    return std::max(threads[static_cast<std::size_t>(me)].now.floor[word], bases_[word]);
+  [[nodiscard]] auto last_of(word_id word) const -> std::uint16_t {
+    return static_cast<std::uint16_t>(history_[word].size() - 1);
+  }
+  [[nodiscard]] auto readable_from(thread_id me, word_id word) const -> std::size_t {
+    return std::max(threads[me].now.floor[word], bases_[word]);
   }
   [[nodiscard]] auto bytes_of(word_id word) const -> std::uint64_t {
     std::uint64_t value = 0;
@@ -267,20 +251,19 @@ class weak_memory {
     return value;
   }
 
-  auto read(int me, word_id word, std::size_t at, order how) -> std::uint64_t {
-    auto& self = threads[static_cast<std::size_t>(me)];
+  auto read(thread_id me, word_id word, std::size_t at, order how) -> std::uint64_t {
     const auto& source = history_[word][at];
-    self.now.floor[word] = static_cast<std::uint16_t>(at);
-    (acquires(how) ? self.now : self.to_acquire).join(source.released, words_);
+    threads[me].now.floor[word] = static_cast<std::uint16_t>(at);
+    (acquires(how) ? threads[me].now : threads[me].to_acquire).join(source.released, words_);
     return source.value;
   }
 
-  void insert(int me, word_id word, std::size_t at, std::uint64_t value, order how,
+  void insert(thread_id me, word_id word, std::size_t at, std::uint64_t value, order how,
               const view* source) {
     auto& history = history_[word];
     if (at < history.size()) make_room(word, at);
-    auto& self = threads[static_cast<std::size_t>(me)];
     tick(me);
+    auto& self = threads[me];
     self.now.floor[word] = static_cast<std::uint16_t>(at);
     message stored{value, source != nullptr, releases(how) ? self.now : self.at_release};
     stored.released.floor[word] = static_cast<std::uint16_t>(at);
@@ -288,24 +271,22 @@ class weak_memory {
     history.insert(history.begin() + static_cast<std::ptrdiff_t>(at), stored);
     std::memcpy(const_cast<std::byte*>(addresses_[word]), &history.back().value, sizes_[word]);
   }
-
   /// Every view moves on by one from place `at` of this word's history on.
   void make_room(word_id word, std::size_t at) {
     const auto shift = [word, at](view& seen) {
       if (seen.floor[word] >= at) ++seen.floor[word];
     };
     for (auto* const seen : {&fences_, &light_, &heavy_}) shift(*seen);
-    for (auto& thread : threads)
-      shift(thread.now), shift(thread.to_acquire), shift(thread.at_release);
-    for (std::size_t id = 0; id < words_; ++id) {
-      for (auto& each : history_[id]) shift(each.released);
-    }
+    for (auto& each : threads) shift(each.now), shift(each.to_acquire), shift(each.at_release);
+    for (std::size_t id = 0; id < words_; ++id)
+      std::ranges::for_each(history_[id], shift, &message::released);
   }
 
   std::byte* base_ = nullptr;
-  std::vector<word_id> ids_;            // per four bytes
-  std::vector<footprint> footprints_;   // per four bytes
-  std::vector<std::uint32_t> touched_;  // what to clear before the next execution
+  std::vector<word_id> ids_;           // per four bytes
+  std::vector<footprint> footprints_;  // per four bytes
+  std::vector<std::size_t> touched_;   // what to clear before the next execution
+  std::vector<std::size_t> candidates_;
   std::array<std::vector<message>, max_words> history_;
   std::array<const std::byte*, max_words> addresses_{};
   std::array<std::uint8_t, max_words> sizes_{};
