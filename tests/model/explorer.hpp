@@ -50,7 +50,7 @@ struct findings {
 };
 
 enum class thread_state : std::uint8_t { ready, pausing, sleeping, woken, timed_out, done, killed };
-enum class step_kind : std::uint8_t { load, write, fence, light_fence, heavy_fence, any };
+enum class step_kind : std::uint8_t { load, write, fence, light_fence, heavy_fence, last, any };
 struct step {
   step_kind kind = step_kind::any;
   word_id word = no_word;
@@ -230,6 +230,7 @@ class explorer {
     switch_to(++started_);
   }
   void thread_ended() {
+    if (limits.kills != 0) reach({step_kind::last});  // it may be killed yet, with all that it holds
     threads_[current_].state = thread_state::done;
     yield_core();
   }
@@ -373,6 +374,7 @@ class explorer {
   [[nodiscard]] static auto independent(const step& a, const step& b) -> bool {
     using enum step_kind;
     if (a.kind == any || b.kind == any) return false;
+    if (a.kind == last || b.kind == last) return true;
     const bool a_orders = a.kind >= fence, b_orders = b.kind >= fence;
     if (a_orders != b_orders) return true;
     if (!a_orders) return a.word != b.word || (a.kind == load && b.kind == load);
