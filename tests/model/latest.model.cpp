@@ -151,9 +151,8 @@ void follow(model::run& run, auto& reader, number start, number last) {
   run.check(reader.version() == last, "the last value is seen before the closing");
   run.check(reader.try_read_new().status() == status::closed, "closed stays");
 }
-void sleep(model::run& run, latest_options options, int writes, int readers) {
-  options.start_version = below_2_32;
-  const auto cell = make(run, options);
+void sleep(model::run& run, wake_protocol wake, int writes) {
+  const auto cell = make(run, {.buffers = 2, .wake = wake, .start_version = below_2_32});
   auto writer = take(run, cell, 1);
   const auto last = (below_2_32 + static_cast<number>(writes)) & mask;
   run.thread("writer", [&] {
@@ -161,45 +160,39 @@ void sleep(model::run& run, latest_options options, int writes, int readers) {
     writer.close();
     run.check(writer.write(value_of(0)) == status::closed, "nothing after the closing");
   });
-  for (int i = 0; i < readers; ++i) {
-    run.thread("reader", [&] {
-      auto reader = cell.reader<park_now>().value();
-      follow(run, reader, below_2_32, last);
-    });
-  }
+  run.thread("reader", [&] {
+    auto reader = cell.reader<park_now>().value();
+    follow(run, reader, below_2_32, last);
+  });
   static_cast<void>(run.go());
 }
-void sleep_fenced(model::run& run) {
-  sleep(run, {.buffers = 2, .wake = wake_protocol::fenced}, 2, 1);
-}
-void sleep_asymmetric(model::run& run) {
-  sleep(run, {.buffers = 2, .wake = wake_protocol::asymmetric}, 2, 1);
-}
-void two_sleep_fenced(model::run& run) {
-  sleep(run, {.buffers = 2, .wake = wake_protocol::fenced}, 1, 2);
-}
-void two_sleep_asymmetric(model::run& run) {
-  sleep(run, {.buffers = 2, .wake = wake_protocol::asymmetric}, 1, 2);
-}
+void sleep_fenced(model::run& run) { sleep(run, wake_protocol::fenced, 1); }
+void sleep_asymmetric(model::run& run) { sleep(run, wake_protocol::asymmetric, 1); }
+void sleep_again_fenced(model::run& run) { sleep(run, wake_protocol::fenced, 2); }
+void sleep_again_asymmetric(model::run& run) { sleep(run, wake_protocol::asymmetric, 2); }
 
 /// One value that a sleeper needs, and nothing afterwards: no closing helps.
-void sleep_for_one(model::run& run, wake_protocol wake) {
+void sleep_for_one(model::run& run, wake_protocol wake, int readers) {
   const auto cell = make(run, {.buffers = 2, .wake = wake});
   auto writer = take(run, cell, 1);
   run.thread("writer", [&] {
     write(run, writer, 1);
     if (wake == wake_protocol::at_flush) writer.flush();
   });
-  run.thread("reader", [&] {
-    auto reader = cell.reader<park_now>().value();
-    run.check(reader.wait() == status::ok && read(run, reader, 1, 1) == status::ok,
-              "the value arrives");
-  });
+  for (int i = 0; i < readers; ++i) {
+    run.thread("reader", [&] {
+      auto reader = cell.reader<park_now>().value();
+      run.check(reader.wait() == status::ok && read(run, reader, 1, 1) == status::ok,
+                "the value arrives");
+    });
+  }
   static_cast<void>(run.go());
 }
-void one_fenced(model::run& run) { sleep_for_one(run, wake_protocol::fenced); }
-void one_asymmetric(model::run& run) { sleep_for_one(run, wake_protocol::asymmetric); }
-void one_flushed(model::run& run) { sleep_for_one(run, wake_protocol::at_flush); }
+void one_fenced(model::run& run) { sleep_for_one(run, wake_protocol::fenced, 1); }
+void two_fenced(model::run& run) { sleep_for_one(run, wake_protocol::fenced, 2); }
+void one_asymmetric(model::run& run) { sleep_for_one(run, wake_protocol::asymmetric, 1); }
+void two_asymmetric(model::run& run) { sleep_for_one(run, wake_protocol::asymmetric, 2); }
+void one_flushed(model::run& run) { sleep_for_one(run, wake_protocol::at_flush, 1); }
 
 void stop(model::run& run, wake_protocol wake) {
   const auto cell = make(run, {.buffers = 2, .wake = wake});
@@ -246,18 +239,16 @@ void die(model::run& run, const latest_options& options) {
   run.thread("reader", [&] { static_cast<void>(read(run, reader, 2, 2)); });
   if (!run.go()) return;
   const auto left = read(run, reader, 2, 2);
-  run.check(left == status::ok || (options.buffers == 1 && run.was_killed(1) &&
-                                   left == status::torn),
-            "the last whole value is left; with one buffer it may be torn");
+  run.check(
+      left == status::ok || (options.buffers == 1 && run.was_killed(1) && left == status::torn),
+      "the last whole value is left; with one buffer it may be torn");
   const auto before = cell.version();
   run.as(2, [&] { succeed(run, cell, 1); });
   run.check(cell.version() == ((before + 1) & mask), "the successor goes on behind it");
   run.check(read(run, reader, 1, 3) == status::ok && reader.version() == cell.version(),
             "a successor's value is whole");
 }
-void die_two_buffers(model::run& run) {
-  die(run, {.buffers = 2, .start_version = below_2_32});
-}
+void die_two_buffers(model::run& run) { die(run, {.buffers = 2, .start_version = below_2_32}); }
 void die_one_buffer(model::run& run) { die(run, {.buffers = 1}); }
 
 /// The successor writes while a reader reads; without a death the role is handed over.
@@ -305,7 +296,7 @@ void sleep_by_the_dead(model::run& run, wake_protocol wake) {
 void die_fenced(model::run& run) { sleep_by_the_dead(run, wake_protocol::fenced); }
 void die_asymmetric(model::run& run) { sleep_by_the_dead(run, wake_protocol::asymmetric); }
 
-constexpr model::bounds three_threads{.preemptions = 3};
+constexpr model::bounds few_switches{.preemptions = 4};
 constexpr model::bounds one_death{.kills = 1, .killable = 1U << 1};
 constexpr model::bounds death_of_three{.preemptions = 3, .kills = 1, .killable = 1U << 1};
 constexpr model::bounds death_and_time{.kills = 1, .killable = 1U << 1, .time_passes = true};
@@ -326,10 +317,14 @@ constexpr model::scenario scenarios[] = {
     {"latest: what is known to be written is read", no_older_than_known},
     {"latest: a sleeper gets the last value before the closing, fenced", sleep_fenced},
     {"latest: a sleeper gets the last value before the closing, asymmetric", sleep_asymmetric},
-    {"latest: both sleepers do, fenced", two_sleep_fenced, three_threads},
-    {"latest: both sleepers do, asymmetric", two_sleep_asymmetric, three_threads},
+    {"latest: a sleeper follows two values to the closing, fenced", sleep_again_fenced,
+     few_switches},
+    {"latest: a sleeper follows two values to the closing, asymmetric", sleep_again_asymmetric,
+     few_switches},
     {"latest: the only value wakes its sleeper, fenced", one_fenced, {.spurious_wakes = 1}},
     {"latest: the only value wakes its sleeper, asymmetric", one_asymmetric, {.spurious_wakes = 1}},
+    {"latest: the only value wakes both sleepers, fenced", two_fenced, few_switches},
+    {"latest: the only value wakes both sleepers, asymmetric", two_asymmetric, few_switches},
     {"latest: a flush wakes its sleeper", one_flushed, {.spurious_wakes = 1}},
     {"latest: a stop wakes its sleeper, fenced", stop_fenced},
     {"latest: a stop wakes its sleeper, asymmetric", stop_asymmetric},

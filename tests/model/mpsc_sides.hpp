@@ -42,6 +42,7 @@ struct byte_records {
   static constexpr std::uint32_t records = capacity / frame;  ///< that the ring holds
   static constexpr std::uint32_t max_record = Payload;
   static constexpr std::uint32_t sequences = frame / 8;  ///< from one record to the next
+  static constexpr std::uint32_t before_wrap = 16;
 
   [[nodiscard]] static auto claim(auto& producer) { return producer.try_claim(Payload); }
   [[nodiscard]] static auto wait_and_claim(auto& producer, const stop_word* stop) {
@@ -66,6 +67,7 @@ struct slot_values {
   static constexpr std::uint32_t records = Capacity;
   static constexpr std::uint32_t max_record = 0;
   static constexpr std::uint32_t sequences = 1;
+  static constexpr std::uint32_t before_wrap = 1;
 
   [[nodiscard]] static auto claim(auto& producer) { return producer.try_claim(); }
   [[nodiscard]] static auto wait_and_claim(auto& producer, const stop_word* stop) {
@@ -95,6 +97,11 @@ class history {
     return std::any_of(all_.begin(), all_.begin() + count_,
                        [=](const entry& each) { return each.value == value; });
   }
+  [[nodiscard]] auto sequence(std::size_t at) const -> std::uint32_t { return all_[at].sequence; }
+  [[nodiscard]] auto times(std::uint64_t value) const -> std::ptrdiff_t {
+    return std::count_if(all_.begin(), all_.begin() + count_,
+                         [=](const entry& each) { return each.value == value; });
+  }
   void append(const history& other) {
     std::copy_n(other.all_.begin(), other.count_, all_.begin() + count_);
     count_ = static_cast<std::uint8_t>(count_ + other.count_);
@@ -118,6 +125,22 @@ class history {
   std::array<entry, 12> all_{};
   std::uint8_t count_ = 0;
 };
+
+/// Three places to start: the first lap, and just below where 32 bits of a position wrap. There the
+/// second record of a ring of bytes begins, or the first one runs over the end of the data.
+template <class Kind>
+constexpr std::uint64_t starts[] = {0, 0x8000'0000 - Kind::before_wrap,
+                                    0x1'0000'0000 - Kind::before_wrap};
+
+template <class Kind>
+[[nodiscard]] constexpr auto first_sequence(std::uint64_t start) -> std::uint32_t {
+  return static_cast<std::uint32_t>(start / (Kind::frame / Kind::sequences));
+}
+
+/// Every record that was written was read, once, whole, and in the order of the claims.
+inline void check_same(run& run, const history& written, const history& seen, std::uint32_t first) {
+  run.check(seen == written.sorted_from(first), "what is read is what was written, as claimed");
+}
 
 /// One attempt to write. What arrives is noted.
 template <class Kind>

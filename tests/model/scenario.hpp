@@ -101,7 +101,13 @@ alignas(4096) inline std::byte shared_bytes[1 << 16];
 inline void explain(const scenario& which, const findings& found) {
   std::printf("FAILED %s\n  %s, in execution %" PRIu64 ":\n", which.name, found.failure->c_str(),
               found.executions);
-  for (const auto& line : found.trace) std::printf("%s\n", line.c_str());
+  for (std::size_t i = 0; i < found.trace.size(); ++i) {
+    if (i == 100 && found.trace.size() > 200) {
+      std::printf("  ... %zu steps ...\n", found.trace.size() - 200);
+      i = found.trace.size() - 100;
+    }
+    std::printf("  %s\n", found.trace[i].c_str());
+  }
 }
 
 /// Runs one scenario. Returns  whether it went as it should.

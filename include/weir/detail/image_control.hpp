@@ -2,6 +2,7 @@
 /// The control block of image: who may flip, which buffer is read, what its bands are.
 ///
 /// Edges        I4 -> I1  bands of a frame, to its views     I2 -> I3  views, to who flips
+///              I3 -> I7  that one buffer is open, to views that find the other closed
 ///
 ///   member that commits                    member that waits for a band
 ///   its band's word = free                 announces itself at the counter of the frames
@@ -142,9 +143,9 @@ class image_control : public control_block<Memory> {
   /// Returns  ok, also if it is marked; busy: somebody looks at it.
   [[nodiscard]] auto close_to_views(std::uint32_t side) const noexcept -> status {
     std::uint32_t nobody = 0;
-    // [I3] acquire <- [I2]: nobody reads any more.
+    // [I3] acq_rel -> [I7] <- [I2]: nobody reads any more; that the other buffer is open.
     const bool closed = Memory::compare_exchange(pins(side), nobody, layout::image::being_written,
-                                                 std::memory_order_acquire,
+                                                 std::memory_order_acq_rel,
                                                  // relaxed: failed CAS, nothing read
                                                  std::memory_order_relaxed);
     return closed || nobody == layout::image::being_written ? status::ok : status::busy;
@@ -205,8 +206,8 @@ class image_control : public control_block<Memory> {
     return word(layout::image::pins + 4 * side);
   }
   [[nodiscard]] auto guess_pins(std::uint32_t side) const noexcept -> std::uint32_t {
-    // relaxed: re-checked by [I1]
-    return Memory::load(pins(side), std::memory_order_relaxed);
+    // [I7] acquire <- [I3].
+    return Memory::load(pins(side), std::memory_order_acquire);
   }
   [[nodiscard]] static constexpr auto is_being_written(std::uint32_t pinned) noexcept -> bool {
     return (pinned & layout::image::being_written) != 0;
