@@ -4,7 +4,7 @@
 set -eu
 
 packages="
-  cmake ninja-build g++ g++-multilib clang-14 clang-19 libclang-rt-19-dev
+  cmake ninja-build g++ g++-multilib clang-14 clang-19 libclang-rt-19-dev llvm-19
   clang-format-19 clang-tidy-19 python3 codespell
   catch2 libcli11-dev libstb-dev libbenchmark-dev libboost-dev libreaderwriterqueue-dev
   libconcurrentqueue-dev libtbb-dev libatomic-queue-dev"

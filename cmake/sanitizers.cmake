@@ -16,7 +16,11 @@ elseif(WEIR_SANITIZE STREQUAL thread)
     target_compile_options(weir_sanitizers INTERFACE -Wno-tsan)
   endif()
 elseif(WEIR_SANITIZE STREQUAL coverage)
-  set(flags -fprofile-instr-generate -fcoverage-mapping)
+  # One profile for each program, mapped while it runs (%c): whoever runs it counts there (%m), killed or
+  # not.
+  set(flags "-fprofile-instr-generate=${PROJECT_BINARY_DIR}/profiles/%c%m.profraw"
+    -fcoverage-mapping)
+  target_compile_options(weir_sanitizers INTERFACE "SHELL:-mllvm -runtime-counter-relocation")
 else()
   message(FATAL_ERROR
     "WEIR_SANITIZE is '${WEIR_SANITIZE}'; it must be none, address, thread or coverage")

@@ -13,10 +13,8 @@ import dataclasses
 import re
 
 import common
+import pairs
 
-ACCESS = re.compile(r"\bMemory::(?:load|store|exchange|fetch_add|fetch_or|compare_exchange|load64|store64|fetch_or64|cas64|fence)\s*\(")
-ORDER = re.compile(r"\bmemory_order(?:_|::)(relaxed|acquire|release|acq_rel|seq_cst)\b")
-ENTRY = re.compile(r"\[([A-Z]\d+)\] (fence\()?(acquire|release|acq_rel|seq_cst)\)?|relaxed: (.*)")
 REFERENCE = re.compile(r"\[([A-Z]\d+)\]")
 LIST = r"\s*((?:\[[A-Z]\d+\][,\s]*)+)"
 REASON = re.compile(r"single writer|re-checked by \[([A-Z]\d+)\]|statistics"
@@ -52,28 +50,6 @@ def named(arrow, text):
     return {name for group in re.findall(arrow + LIST, text) for name in REFERENCE.findall(group)}
 
 
-def comment_entries(lines, first, last):
-    """Labels and reasons in the comment lines of lines[first:last]: (line, match, text), in order."""
-    entries = []
-    for index in range(first, last):
-        text = lines[index].strip()
-        if not text.startswith("//"):
-            continue
-        text = text.lstrip("/ ")
-        if match := ENTRY.match(text):
-            entries.append([index + 1, match, text])
-        elif entries:
-            entries[-1][2] += " " + text
-    return entries
-
-
-def comment_start(lines, line):
-    """The first line of the comment block directly above `line` (both counted from 0)."""
-    while line > 0 and lines[line - 1].strip().startswith("//"):
-        line -= 1
-    return line
-
-
 def check_relaxed(path, number, reason, references):
     match = REASON.match(reason)
     if not match:
@@ -84,43 +60,32 @@ def check_relaxed(path, number, reason, references):
 
 def check_file(path, labels, references):
     source = path.read_text()
-    lines, text = source.splitlines(), common.code(source)
     consumed = set()
-    for access in ACCESS.finditer(text):
-        end = common.balanced(text, access.end() - 1)
-        statement = max(text.rfind(mark, 0, access.start()) for mark in ";{}") + 1
-        statement += len(text[statement:]) - len(text[statement:].lstrip())
-        number = common.line_of(text, access.start())
-        first = comment_start(lines, common.line_of(text, statement) - 1)
-        entries = comment_entries(lines, first, common.line_of(text, end))
-        orders = ORDER.findall(text[access.start():end])
-        is_fence = access[0].startswith("Memory::fence")
-        if not orders:
-            common.finding(path, number, "the order must be written out where the access is")
-        for order in orders:
-            if order == "seq_cst" and not is_fence:
-                common.finding(path, number, "seq_cst is for fences only")
-            entry = next((e for e in entries if e[0] not in consumed and bool(e[1][2]) == is_fence
-                          and (e[1][3] or "relaxed") == order), None)
+    for access in pairs.accesses(source):
+        if not access.orders:
+            common.finding(path, access.line, "the order must be written out where the access is")
+        for order in access.orders:
+            if order.name == "seq_cst" and not access.fence:
+                common.finding(path, access.line, "seq_cst is for fences only")
+            entry = order.entry
             if entry is None:
-                kind = "reason" if order == "relaxed" else "label"
-                common.finding(path, number, f"no {kind} above this {order} access")
+                kind = "reason" if order.name == "relaxed" else "label"
+                common.finding(path, access.line, f"no {kind} above this {order.name} access")
                 continue
-            consumed.add(entry[0])
-            if order == "relaxed":
-                check_relaxed(path, entry[0], entry[1][4], references)
-            elif entry[1][1] in labels:
-                common.finding(path, entry[0], f"[{entry[1][1]}] is defined twice")
+            consumed.add(entry.line)
+            if order.name == "relaxed":
+                check_relaxed(path, entry.line, entry.reason, references)
+            elif entry.label in labels:
+                common.finding(path, entry.line, f"[{entry.label}] is defined twice")
             else:
-                fence_partners = named("pairs with", entry[2]) if is_fence else set()
-                head = entry[2] if is_fence else entry[2].split(":")[0]
-                labels[entry[1][1]] = Label(path, entry[0], order, is_fence,
+                fence_partners = named("pairs with", entry.text) if access.fence else set()
+                head = entry.text if access.fence else entry.text.split(":")[0]
+                labels[entry.label] = Label(path, entry.line, order.name, access.fence,
                                             named("->", head) | fence_partners,
                                             named("<-", head) | fence_partners)
-    for number, line in enumerate(lines, 1):
-        match = line.strip().startswith("//") and ENTRY.match(line.strip().lstrip("/ "))
-        if match and match[1] and number not in consumed:
-            common.finding(path, number, f"[{match[1]}] stands above no access of that order")
+    for entry in pairs.labels(source):
+        if entry.line not in consumed:
+            common.finding(path, entry.line, f"[{entry.label}] stands above no access of that order")
 
 
 def check_pairs(labels, references):

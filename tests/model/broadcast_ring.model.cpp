@@ -14,6 +14,7 @@ namespace {
 
 using namespace weir;
 using namespace weir::model;
+using broadcast_control = weir::detail::broadcast_control<model_memory>;
 
 // --- one writer
 
@@ -87,14 +88,17 @@ void join(model::run& run, from where, int writes, int reads) {
 void join_oldest(model::run& run) { join(run, from::oldest, 1, 1); }
 void join_newest(model::run& run) { join(run, from::newest, 2, 1); }
 
+auto control_of(std::span<std::byte> bytes) -> broadcast_control {
+  return {bytes.data(), weir::detail::load_header<model_memory>(bytes).value(), nullptr};
+}
+
 /// The positions alone, over more than a lap: all that is given up, and where lapped readers go on, was
 /// published before.
 void positions_agree(model::run& run, auto load_from) {
   const auto bytes = run.bytes(ring::bytes_required(capacity));
   const auto there =
       ring::format(bytes, {.capacity = capacity, .wake = wake_protocol::none}).value();
-  const weir::detail::broadcast_control<model_memory> control{
-      bytes.data(), weir::detail::load_header<model_memory>(bytes).value(), nullptr};
+  const auto control = control_of(bytes);
   auto writer = take(run, there, 1);
   run.thread("writer", [&] { write(run, writer, 10); });
   run.thread("reader", [&] {
@@ -149,7 +153,28 @@ void die(model::run& run, int before, bool at_once, int reads) {
 }
 void die_before_its_end(model::run& run) { die(run, 8, false, 2); }
 void die_and_follow(model::run& run) { die(run, 8, true, 1); }
-void die_at_the_sync(model::run& run) { die(run, 11, true, 1); }
+void die_at_the_sync(model::run& run) { die(run, 12, true, 1); }
+
+/// The writer dies at any step of the first record of a half lap. Whoever succeeds it, even without a write,
+/// has lapped readers go on in that half.
+void repair_sync(run& run) {
+  const auto bytes = run.bytes(ring::bytes_required(capacity));
+  const auto there =
+      ring::format(bytes, {.capacity = capacity, .wake = wake_protocol::none}).value();
+  auto writer = take(run, there, 1);
+  run.as(1, [&] { write(run, writer, 12); });
+  run.thread("writer", [&] {
+    auto mine = std::move(writer);
+    write(run, mine, 1);
+  });
+  run.thread("observer", [&] { static_cast<void>(control_of(bytes).load_sync()); });
+  if (!run.go()) return;
+  run.as(2, [&] { static_cast<void>(there.writer().value()); });
+  const auto control = control_of(bytes);
+  const auto newest = control.load_position() - 32;
+  run.check((newest ^ control.load_sync()) < capacity / 2,
+            "lapped readers go on in the newest half");
+}
 
 constexpr bounds one_death{.kills = 1, .killable = 1U << 1};
 constexpr bounds death_of_three{.preemptions = 1, .kills = 1, .killable = 1U << 1};
@@ -170,6 +195,7 @@ constexpr scenario scenarios[] = {
     {"broadcast: where lapped readers go on was published", sync_was_published},
     {"broadcast: a death costs what was not published", die_before_its_end, one_death},
     {"broadcast: a successor writes over what the dead gave up", die_and_follow, death_of_three},
+    {"broadcast: a successor has lapped readers go on where they should", repair_sync, one_death},
     {"broadcast: a successor finds where lapped readers go on", die_at_the_sync, death_of_three},
 };
 

@@ -230,7 +230,8 @@ class explorer {
     switch_to(++started_);
   }
   void thread_ended() {
-    if (limits.kills != 0) reach({step_kind::last});  // it may be killed yet, with all that it holds
+    if (limits.kills != 0)
+      reach({step_kind::last});  // it may be killed yet, with all that it holds
     threads_[current_].state = thread_state::done;
     yield_core();
   }

@@ -118,11 +118,12 @@ void plain(const void* address, std::size_t size, bool writes, const place& wher
   if (size == 0) return;
   judge(address, size, 1);
   if (!in().running()) return perform();
-  if (in().limits.hostile) return in().reach({}), perform();
-  for (std::size_t at = 0; at < size; at += 4) {
+  const bool hostile = in().limits.hostile;
+  if (hostile) in().reach({});
+  for (std::size_t at = 0; !hostile && at < size; at += 4) {
     static_cast<void>(in().is_shared(static_cast<const std::byte*>(address) + at, writes));
   }
-  if (!in().memory.plain_access(in().current(), address, size, writes)) {
+  if (!hostile && !in().memory.plain_access(in().current(), address, size, writes)) {
     trace("races: plain bytes", address, where);
     in().fail("data race on plain bytes");
   }

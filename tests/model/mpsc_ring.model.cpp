@@ -67,6 +67,79 @@ void round_and_round(model::run& run) {
   if (run.go()) check_same(run, written, seen, first_sequence<Kind>(start));
 }
 
+/// The same by drain(), which shows all that is there.
+template <class Kind>
+void drained(model::run& run) {
+  const auto ring = format<Kind>(run, {.producers = 1});
+  auto producer = run.as(1, [&] { return ring.producer().value(); });
+  auto consumer = run.as(2, [&] { return ring.consumer().value(); });
+  history written;
+  std::uint64_t next = 1;
+  const auto show = [&](const auto& record) {
+    if constexpr (requires { record.bytes; }) {
+      run.check(value_of(record.bytes) == next++, "records come whole and in order");
+    } else {
+      run.check(record == next++, "values come whole and in order");
+    }
+  };
+  run.thread("producer", [&] {
+    for (std::uint64_t value = 1; value <= 3; ++value) write_soon<Kind>(producer, value, written);
+  });
+  run.thread("consumer", [&] {
+    while (next <= 3) {
+      if (consumer.drain(show).records == 0) model_memory::pause();
+    }
+  });
+  static_cast<void>(run.go());
+}
+
+/// The same by try_read(), which copies values out.
+void taken(model::run& run) {
+  const auto ring = format<slots>(run, {.producers = 1});
+  auto producer = run.as(1, [&] { return ring.producer().value(); });
+  auto consumer = run.as(2, [&] { return ring.consumer().value(); });
+  history written;
+  run.thread("producer", [&] {
+    for (std::uint64_t value = 1; value <= 3; ++value) write_soon<slots>(producer, value, written);
+  });
+  run.thread("consumer", [&] {
+    for (std::uint64_t next = 1, value = 0; next <= 3;) {
+      if (consumer.try_read(value) != status::ok) {
+        model_memory::pause();
+      } else {
+        run.check(value == next++, "values come whole and in order");
+      }
+    }
+  });
+  static_cast<void>(run.go());
+}
+
+/// A descriptor comes by another way: its record is found behind another producer's.
+template <class Kind>
+void redeemed(model::run& run) {
+  const auto ring = format<Kind>(run, {.producers = 2});
+  auto& sent = *reinterpret_cast<std::uint32_t*>(run.bytes(4).data());
+  auto one = run.as(1, [&] { return ring.producer().value(); });
+  auto two = run.as(2, [&] { return ring.producer().value(); });
+  auto consumer = run.as(3, [&] { return ring.consumer().value(); });
+  history ignored;
+  descriptor named;
+  run.thread("one", [&] { static_cast<void>(write<Kind>(one, 1, ignored)); });
+  run.thread("two", [&] {
+    auto claim = Kind::claim(two);
+    fill(claim.bytes(), 2);
+    named = claim.commit().record;
+    model_memory::store(&sent, 1, std::memory_order_release);
+  });
+  run.thread("consumer", [&] {
+    while (model_memory::load(&sent, std::memory_order_acquire) == 0) model_memory::pause();
+    auto record = consumer.redeem(named);
+    if (record.status() == status::empty) return;  // the other one's claim is open before it
+    run.check(record.status() == status::ok && value_of(record.bytes()) == 2, "the one it names");
+  });
+  static_cast<void>(run.go());
+}
+
 /// Two producers and the consumer, all at once.
 template <class Kind, std::size_t Start>
 void two_producers_and_consumer(model::run& run) {
@@ -211,6 +284,11 @@ constexpr model::scenario scenarios[] = {
     {"mpsc slots: slots are reused once they were read", round_and_round<slots, 0, 3>},
     {"mpsc slots: slots are reused, at 2^31", round_and_round<slots, 1, 3>},
     {"mpsc slots: slots are reused, at 2^32", round_and_round<slots, 2, 3>},
+    {"mpsc bytes: a drain shows every record", drained<wide_records>},
+    {"mpsc slots: a drain shows every value", drained<slots>},
+    {"mpsc slots: every value is taken", taken},
+    {"mpsc bytes: a descriptor finds its record", redeemed<wide_records>, three_threads},
+    {"mpsc slots: a descriptor finds its value", redeemed<slots>, three_threads},
     {"mpsc bytes: what is given up is skipped", given_up<wide_records>},
     {"mpsc slots: what is given up is skipped", given_up<slots>},
     {"mpsc bytes: a claim shrinks in front of the end", shrunk_at_the_end},

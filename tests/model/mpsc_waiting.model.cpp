@@ -203,12 +203,11 @@ void consumer_closes(model::run& run) {
   }
 }
 
-/// A consumer with nothing to read and a producer without room sleep; a third thread ends both waits.
-template <class Kind, wake_protocol Wake, bool Stop>
+/// A consumer with nothing to read and a producer without room sleep; a third thread closes both rings.
+template <class Kind, wake_protocol Wake>
 void sleepers_are_told(model::run& run) {
-  const auto full = format<Kind>(run, {.producers = 2, .wake = Wake});
+  const auto full = format<Kind>(run, {.producers = 1, .wake = Wake});
   const auto none = format<Kind>(run, {.producers = 1, .wake = Wake});
-  auto& stop = run.object<stop_word>();
   history ignored;
   auto producer = run.as(1, [&] { return full.producer(waits{}).value(); });
   auto consumer = run.as(2, [&] { return none.template consumer<park_now>().value(); });
@@ -218,19 +217,41 @@ void sleepers_are_told(model::run& run) {
     while (write<Kind>(producer, 1, ignored) == status::ok) {
     }
   });
-  constexpr auto expected = Stop ? status::stopped : status::closed;
   run.thread("producer", [&] {
-    run.check(Kind::wait_and_claim(producer, &stop).status() == expected, "the producer is told");
+    const auto outcome = Kind::wait_and_claim(producer, nullptr).status();
+    run.check(outcome == status::closed, "the producer is told");
   });
-  run.thread("consumer", [&] { run.check(consumer.wait(no_deadline, &stop) == expected, "told"); });
-  run.thread("third", [&] {
-    if (Stop) {
-      full.request_stop(stop);
-      none.request_stop(stop);
-    } else {
-      reader.close();
-      closer.close();
+  run.thread("consumer",
+             [&] { run.check(consumer.wait() == status::closed, "the consumer is told"); });
+  run.thread("third", [&] { reader.close(), closer.close(); });
+  static_cast<void>(run.go());
+}
+
+/// A sleeper is told to stop, and sees what was done before.
+template <class Kind, wake_protocol Wake, bool Consumer>
+void sleeper_is_stopped(model::run& run) {
+  const auto ring = format<Kind>(run, {.producers = 1, .wake = Wake});
+  auto& stop = run.object<stop_word>();
+  auto& why = run.object<std::uint32_t>();
+  history ignored;
+  auto producer = run.as(1, [&] { return ring.producer(waits{}).value(); });
+  auto consumer = run.as(1, [&] { return ring.template consumer<park_now>().value(); });
+  run.as(1, [&] {
+    while (!Consumer && write<Kind>(producer, 1, ignored) == status::ok) {
     }
+  });
+  run.thread("sleeper", [&] {
+    const auto outcome = Consumer ? consumer.wait(no_deadline, &stop)
+                                  : Kind::wait_and_claim(producer, &stop).status();
+    run.check(outcome == status::stopped, "the sleeper is told");
+    std::uint32_t seen = 0;
+    model_memory::copy_out(&seen, &why, sizeof seen);
+    run.check(seen == 7, "and sees what preceded the stop");
+  });
+  run.thread("stopper", [&] {
+    const std::uint32_t reason = 7;
+    model_memory::copy_in(&why, &reason, sizeof reason);
+    ring.request_stop(stop);
   });
   static_cast<void>(run.go());
 }
@@ -295,10 +316,11 @@ constexpr model::scenario scenarios[] = {
      three_threads},
     {"mpsc slots: a consumer that closes counts what it leaves", consumer_closes<slots>,
      three_threads},
-    {"mpsc bytes: closing ends both sides' sleep", sleepers_are_told<wide_records, fenced, false>,
+    {"mpsc bytes: closing ends both sides' sleep", sleepers_are_told<wide_records, fenced>,
      three_threads},
-    {"mpsc slots: a stop ends both sides' sleep", sleepers_are_told<slots, asymmetric, true>,
-     three_threads},
+    {"mpsc bytes: a stop ends the consumer's sleep",
+     sleeper_is_stopped<wide_records, fenced, true>},
+    {"mpsc slots: a stop ends the producer's sleep", sleeper_is_stopped<slots, asymmetric, false>},
     {"mpsc bytes: a producer's close ends another one's sleep",
      producer_is_told_by_producer<wide_records, fenced>},
 };

@@ -175,9 +175,52 @@ void after_a_look(model::run& run) {
   run.check(heirs <= (run.was_killed(1) ? 1 : 0), "one heir, of a dead holder only");
 }
 
+/// A look that found it free is void once another had it: no two holdings have the same number.
+void free_at_a_look(model::run& run) {
+  const thing one{run, detail::epoch_mask};
+  std::optional<word> holder, late;
+  run.thread("holder", [&] {
+    if (auto role = take(one.entry())) holder = role->epoch(), one.use();
+  });
+  run.thread("late", [&] {
+    const auto seen = one.entry().look(model_memory::alive);
+    if (seen.state != owner_state::free) return;
+    auto token = one.entry().take(seen);
+    if (token) late = *token & detail::epoch_mask, one.use();
+  });
+  if (!run.go()) return;
+  run.check(holder || late, "one gets it");
+  run.check(!holder || !late || holder != late, "holdings have different numbers");
+}
+
+/// Processes that started at different times: ids are not enough to tell them apart.
+struct dated_memory : model_memory {
+  static auto start_of(word process) noexcept -> word { return process * 2; }
+};
+/// The start that is asked about belongs to the id beside it, or is unknown.
+void starts_of_two(model::run& run) {
+  const thing one{run};
+  const detail::owner_entry<dated_memory> entry{&one.owner, &one.start};
+  const auto once = [entry] {
+    auto mine = entry;
+    auto token = mine.take();
+    if (token) mine.drop(*token);
+  };
+  run.thread("first", once);
+  run.thread("second", once);
+  run.thread("observer", [&run, entry] {
+    static_cast<void>(entry.look([&run](word process, word start) {
+      run.check(start == 0 || start == process * 2, "a start of another is not believed");
+      return true;
+    }));
+  });
+  static_cast<void>(run.go());
+}
+
 constexpr model::bounds one_dies{.kills = 1};
 constexpr model::bounds two_die{.preemptions = 1, .kills = 2, .killable = 1U << 1 | 1U << 2};
 constexpr model::bounds holder_dies{.kills = 1, .killable = 1U << 1, .may_block = true};
+constexpr model::bounds maker_only{.preemptions = 0, .kills = 1, .killable = 1U << 1};
 constexpr model::bounds first_dies{.kills = 1, .killable = 1U << 1};
 
 // --- formatting and attaching
@@ -235,6 +278,42 @@ void maker_dies(model::run& run) {
   run.check(ring || (run.was_killed(1) && ring.status() == status::not_ready), "as it was left");
 }
 
+/// Died while it laid out a ring over another: the old one untouched, none, or the new one.
+void maker_dies_over_another(model::run& run) {
+  const auto bytes = run.bytes(ring_type::bytes_required(2));
+  auto made = ring_type::format(
+      bytes, {.capacity = 2, .wake = wake_protocol::none, .type_tag = 1, .start_position = 5});
+  static_cast<void>(made->producer()->try_write(9));
+  auto& began = run.object<word>();
+  run.thread("maker", [&] {
+    model_memory::store(&began, 1, std::memory_order_relaxed);
+    static_cast<void>(ring_type::format(
+        bytes, {.capacity = 2, .wake = wake_protocol::none, .type_tag = 2, .start_position = 7}));
+  });
+  run.thread("watcher", [&] {  // so that there are steps to die at
+    static_cast<void>(model_memory::load(&began, std::memory_order_relaxed));
+    for (const word offset : {layout::magic, layout::type_tag, layout::spsc::write_position,
+                              layout::spsc::read_position, layout::spsc::closed, layout::spsc::data,
+                              layout::spsc::data + 8}) {
+      static_cast<void>(
+          model_memory::load(detail::word_at(bytes.data(), offset), std::memory_order_relaxed));
+    }
+  });
+  if (!run.go()) return;
+  auto old_ring = ring_type::attach(bytes, 1);
+  auto new_ring = ring_type::attach(bytes, 2);
+  run.check(run.was_killed(1) || new_ring, "who lives is done");
+  word value = 0;
+  if (old_ring) {
+    run.check(old_ring->consumer()->try_read(value) == status::ok && value == 9, "untouched");
+  } else if (new_ring) {
+    run.check(new_ring->producer()->try_write(8) == status::ok, "it can be written");
+    run.check(new_ring->consumer()->try_read(value) == status::ok && value == 8, "and read");
+  } else {
+    run.check(ring_type::attach(bytes, 1).status() == status::not_ready, "or none");
+  }
+}
+
 constexpr model::scenario scenarios[] = {
     {"owner: two take turns", two_in_turn},
     {"owner: two take turns, the epoch wraps", two_in_turn_wrapping},
@@ -247,9 +326,13 @@ constexpr model::scenario scenarios[] = {
     {"owner: a holder that let go and ended is not dead", observed, one_dies},
     {"owner: a holder that let go is seen to have done all", free_again},
     {"owner: one heir at most after a look", after_a_look, holder_dies},
+    {"owner: a free role that was held since the look is not taken", free_at_a_look},
+    {"owner: a start is believed only beside its own holding", starts_of_two},
     {"header: whoever attaches meanwhile sees nothing or everything", attached_while_formatted},
     {"header: a doorbell that is not ready becomes so", doorbell_while_formatted},
     {"header: a maker that dies leaves nothing or everything", maker_dies, first_dies},
+    {"header: a maker that dies over an old ring leaves it, none, or the new one",
+     maker_dies_over_another, maker_only},
 };
 
 }  // namespace

@@ -57,7 +57,8 @@ void find(run& run, const plan& plan) {
   std::array<word, 4400> seen{};
   auto reader = there.reader(seen).value();
   report told{plan.published, {plan.start, plan.start}, plan.start};
-  if (!plan.snapshot) reader.mark_all_seen();
+  reader.mark_all_seen();
+  run.check(!reader.has_news(), "after a snapshot nothing is new");
   std::array<word*, 2> flags{&run.object<word>(), &run.object<word>()};
   const auto last = plan.start + 2 * static_cast<word>(plan.times);
   const bool alone = plan.published[0] == plan.published[1];

@@ -3,6 +3,7 @@
 #include "support/memories.hpp"
 #include "support/pattern.hpp"
 #include "support/random.hpp"
+#include "support/script.hpp"
 #include "support/watchdog.hpp"
 
 #include <weir/broadcast_ring.hpp>
@@ -571,6 +572,29 @@ TEST_CASE("a_write_position_that_goes_back_is_damage") {
   CHECK(reader.read(out).outcome == status::corrupt);
 }
 
+TEST_CASE("a_successor_follows_only_the_words_that_it_has_judged") {
+  static const std::uint32_t* watched;
+  static std::uint32_t looks;
+  test_broadcast<adversary_memory> there{{.capacity = 256}};
+  for (std::uint32_t number = 0; number < 3; ++number) {
+    REQUIRE(write(there.writer, number) == status::ok);
+  }
+  {
+    const auto gone = std::move(there.writer);
+  }
+  watched = there.memory.word(layout::broadcast::data);
+  looks = 0;
+  weir::test::lying_watch::lie = [](const std::uint32_t* word, std::uint32_t value) noexcept {
+    if (word != watched) return value;
+    return ++looks == 1 ? value : 0x7FFF'FFF8;  // a record that ends far behind the newest one
+  };
+  auto successor = there.ring.writer();
+  weir::test::lying_watch::lie = nullptr;
+  CHECK(looks == 1);
+  REQUIRE(successor);
+  CHECK(successor->number() == 3);
+}
+
 TEST_CASE("writers_that_all_die_before_they_say_where_lapped_readers_go_on_have_successors") {
   const guarded_span memory{broadcast_ring<>::bytes_required(256)};
   auto ring = broadcast_ring<>::format(memory.bytes(), {.capacity = 256}).value();
@@ -591,5 +615,137 @@ TEST_CASE("writers_that_all_die_before_they_say_where_lapped_readers_go_on_have_
     while (reader.read(out).outcome == status::ok) {
     }
     CHECK(reader.statistics().received + reader.statistics().lost == number + 1);
+  }
+}
+
+TEST_CASE("a_header_that_agrees_with_itself_about_an_impossible_capacity_is_refused") {
+  const guarded_span memory{4096};
+  for (const std::uint32_t capacity : {0U, 64U, 128U, 192U, 256U, 384U, 512U, 768U}) {
+    weir::detail::publish_header<weir::native_memory>(
+        memory.bytes().data(), {.kind = static_cast<std::uint32_t>(layout::kind::broadcast),
+                                .total_size = layout::broadcast::data + capacity,
+                                .capacity = capacity,
+                                .data_offset = layout::broadcast::data,
+                                .alignment = 8,
+                                .max_record = capacity / 8 - 16,
+                                .wake_protocol = 2});
+    const auto outcome = broadcast_ring<>::attach(memory.bytes()).status();
+    const bool possible = capacity == 256 || capacity == 512;
+    CAPTURE(capacity);
+    CHECK(outcome == (possible ? status::ok : status::bad_layout));
+  }
+}
+
+TEST_CASE("no_writer_goes_on_from_positions_that_no_ring_has_or_into_damage") {
+  const guarded_span memory{broadcast_ring<>::bytes_required(256)};
+  const auto ring =
+      broadcast_ring<>::format(memory.bytes(), {.wake = weir::wake_protocol::fenced}).value();
+  {
+    auto writer = ring.writer().value();
+    const std::array<std::byte, 8> payload{};
+    for (int number = 0; number < 50; ++number) REQUIRE(writer.write(payload) == status::ok);
+  }
+  auto& position = *memory.word(layout::broadcast::write_position);
+  auto& overwrite_end = *memory.word(layout::broadcast::overwrite_end);
+  auto& sync = *memory.word(layout::broadcast::sync_position);
+  auto& park = *memory.word(layout::broadcast::data_park);
+  const auto refused_with = [&](std::uint32_t& word, std::uint32_t value) {
+    const auto before = std::exchange(word, value);
+    park = 1;
+    const bool refused = ring.writer().status() == status::corrupt && park == 1;
+    word = before;
+    return refused;
+  };
+  for (auto* const word : {&position, &overwrite_end, &sync}) CHECK(refused_with(*word, *word + 4));
+  for (auto* const word : {&overwrite_end, &sync}) {
+    CHECK(refused_with(*word, position + 8));
+    CHECK(refused_with(*word, position - 256 - 8));
+  }
+  for (const std::uint32_t damage : {0U, 7U, 0x8000'0008U, 0xFFFF'FFFFU}) {
+    CHECK(refused_with(*memory.word(layout::broadcast::data + sync % 256), damage));
+  }
+  CHECK(ring.writer());
+  CHECK(park != 1);
+}
+
+TEST_CASE("what_may_be_overwritten_is_given_up_before_and_no_more_than_a_lap_is_kept") {
+  using weir::test::access_kind;
+  using ring_type = broadcast_ring<weir::bytes, weir::test::script_memory>;
+  const guarded_span memory{ring_type::bytes_required(256)};
+  auto writer = ring_type::format(memory.bytes())->writer().value();
+  const auto wide = [&](std::uint32_t offset) {
+    return std::uint64_t{*memory.word(offset + 4)} << 32 | *memory.word(offset);
+  };
+  std::uint32_t wrong = 0;
+  const weir::test::scripted watch{[&](const weir::test::access_event& now) {
+    if (now.kind != access_kind::store) return;
+    const auto end = wide(layout::broadcast::overwrite_end);
+    const auto* const data = memory.word(layout::broadcast::data);
+    const auto* const at = static_cast<const std::uint32_t*>(now.address);
+    wrong += wide(layout::broadcast::sync_position) > wide(layout::broadcast::write_position);
+    if (at < data || at >= data + 64) return;
+    // The bytes of this word, in the last lap, were given up.
+    const auto offset = static_cast<std::uint64_t>(at - data) * 4;
+    const auto position = wide(layout::broadcast::write_position);
+    auto here = position - position % 256 + offset;
+    if (here < position) here += 256;
+    wrong += here >= end + 256;
+  }};
+  const std::array<std::byte, 16> payload{};
+  for (std::uint32_t number = 0; number < 300; ++number) {
+    REQUIRE(writer.write(std::span{payload}.first(number * 7 % 17)) == status::ok);
+    wrong += wide(layout::broadcast::write_position) - wide(layout::broadcast::overwrite_end) > 256;
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a_writer_in_a_ring_of_ruins_writes_on") {
+  const weir::test::watchdog hang;
+  const guarded_span memory{broadcast_ring<>::bytes_required(256)};
+  const auto ring = broadcast_ring<>::format(memory.bytes()).value();
+  auto writer = ring.writer().value();
+  const std::array<std::byte, 8> payload{};
+  for (std::uint32_t number = 0; number < 100; ++number) {
+    for (std::uint32_t at = 0; at < 256; at += 4) *memory.word(layout::broadcast::data + at) = 0;
+    CHECK(writer.write(payload) == status::ok);
+  }
+  CHECK(memory.intact());
+}
+
+TEST_CASE("a_reader_goes_on_with_what_is_whole_and_never_back") {
+  const guarded_span memory{broadcast_ring<>::bytes_required(256)};
+  const auto ring = broadcast_ring<>::format(memory.bytes()).value();
+  auto writer = ring.writer().value();
+  auto reader = ring.reader().value();
+  const std::array<std::byte, 8> payload{};
+  std::array<std::byte, 8> out{};
+  const auto write = [&] { REQUIRE(writer.write(payload) == status::ok); };
+  auto& position = *memory.word(layout::broadcast::write_position);
+  SECTION("positions that are forged for a while") {
+    for (int number = 0; number < 3; ++number) {
+      write();
+      CHECK(reader.read(out).outcome == status::ok);
+    }
+    const auto before = std::exchange(position, position + 4096);
+    CHECK(reader.read(out).outcome == status::torn);
+    position = before;
+    CHECK(reader.read(out).outcome == status::empty);
+  }
+  SECTION("a sync position that lies behind") {
+    for (int number = 0; number < 50; ++number) write();
+    *memory.word(layout::broadcast::sync_position) = 0;
+    CHECK(reader.read(out).outcome == status::lost);
+    CHECK(reader.read(out).outcome == status::ok);
+  }
+  SECTION("numbers that go back") {
+    for (int number = 0; number < 3; ++number) {
+      write();
+      CHECK(reader.read(out).outcome == status::ok);
+    }
+    const auto at = layout::broadcast::data + position;
+    write();
+    *memory.word(at + 8) = 1;
+    CHECK(reader.read(out).outcome == status::corrupt);
+    CHECK(reader.read(out).outcome == status::corrupt);
   }
 }

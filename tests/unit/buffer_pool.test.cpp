@@ -299,6 +299,7 @@ TEST_CASE("a_buffer_that_was_given_up_does_nothing") {
   auto empty = member.allocate(8).value();
   const auto handle = empty.detach();
   empty.begin_write();
+  empty.end_write();
   empty.set_metadata(0, 1);
   std::array<std::byte, 4> some{};
   CHECK(empty.write(some) == status::stale);
@@ -534,4 +535,17 @@ TEST_CASE("an_allocation_costs_two_exchanges_and_so_does_giving_it_up") {
   CHECK(cost.modifies == 1);
   cost = count_memory::cost_of([&] { static_cast<void>(made->free()); });
   CHECK(cost.modifies == 2);
+}
+
+TEST_CASE("a_descriptor_that_comes_from_no_place_is_stale_and_frees_nothing") {
+  const test_pool there;
+  auto giver = there.view.join().value();
+  auto taker = there.view.join().value();
+  const auto sent = giver.allocate(1)->hand_over();
+  for (const std::uint32_t from : {32U, 33U, 63U, 64U, 0x8000'0000U, 0xFFFF'FFFFU}) {
+    CHECK(taker.adopt({sent.buffer, from}).status() == status::stale);
+    CHECK(taker.discard({sent.buffer, from}) == status::stale);
+  }
+  CHECK(there.in_use() == 1);
+  CHECK(taker.adopt(sent));
 }

@@ -6,6 +6,7 @@
 #include "support/memories.hpp"
 #include "support/random.hpp"
 #include "support/scale.hpp"
+#include "support/script.hpp"
 #include "support/watchdog.hpp"
 
 #include <weir/buffer_pool.hpp>
@@ -196,6 +197,28 @@ TEST_CASE("classes_that_do_not_belong_to_the_header_are_refused") {
   CHECK(there.attach() == status::ok);
 }
 
+TEST_CASE("a_pool_that_is_copied_to_where_its_buffers_would_be_misaligned_is_refused") {
+  const pool_options wide{.classes = classes, .alignment = 256};
+  const auto size = static_cast<std::size_t>(pool_type::bytes_required(wide));
+  const guarded_span memory{2 * size + 512};
+  const auto address = reinterpret_cast<std::uintptr_t>(memory.bytes().data());
+  const auto first = static_cast<std::size_t>(-address % 256);
+  const auto from = memory.bytes().subspan(first, size);
+  const auto to = memory.bytes().subspan(first + (size + 255) / 256 * 256 - 192, size);
+  REQUIRE(pool_type::format(from, wide));
+  CHECK(pool_type::attach(from));
+  std::ranges::copy(from, to.begin());
+  CHECK(pool_type::attach(to).status() == status::bad_layout);
+}
+
+TEST_CASE("a_header_that_ends_before_the_marks_begin_is_refused") {
+  const formatted there;
+  *there.memory.word(layout::total_size) = layout::header_size;
+  CHECK(pool_type::attach(there.memory.bytes().first(layout::header_size), tag).status() ==
+        status::bad_layout);
+  CHECK(there.attach() == status::bad_layout);
+}
+
 TEST_CASE("what_is_no_pool_is_refused") {
   const formatted there;
   CHECK(pool_type::attach(there.memory.bytes(), tag + 1).status() == status::bad_layout);
@@ -321,4 +344,18 @@ TEST_CASE("a_peer_whose_words_change_at_every_look_stops_nobody") {
   lying_watch::lie = nullptr;
   CHECK(calls.outside() == 0);
   CHECK(there.memory.intact());
+}
+
+TEST_CASE("a_mark_that_somebody_changes_at_every_exchange_holds_nobody_up") {
+  using weir::test::access_kind;
+  using pool_of_script = weir::buffer_pool<weir::test::script_memory>;
+  const std::array<weir::pool_class, 1> eight_buffers{{{64, 8}}};
+  const guarded_span memory{pool_of_script::bytes_required({.classes = eight_buffers})};
+  const auto view = pool_of_script::format(memory.bytes(), {.classes = eight_buffers}).value();
+  auto member = view.join().value();
+  auto* const marks = memory.word(weir::layout::pool::marks);
+  const weir::test::scripted peer{[&](const weir::test::access_event& now) {
+    if (now.is(access_kind::modify, marks)) *marks ^= 0x8000'0000;
+  }};
+  CHECK(member.allocate(1));
 }

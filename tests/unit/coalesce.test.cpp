@@ -2,6 +2,7 @@
 #include "support/guarded_span.hpp"
 #include "support/memories.hpp"
 #include "support/pattern.hpp"
+#include "support/script.hpp"
 #include "support/watchdog.hpp"
 
 #include <weir/coalesce.hpp>
@@ -338,4 +339,28 @@ TEST_CASE("the_inline_mode_coalesces_too") {
   REQUIRE(producer.update(1, std::uint64_t{5}) == status::ok);
   CHECK(consumer.wait() == status::ok);
   CHECK(drain_all(consumer) == shown{{1, 5, 0, 1}});
+}
+
+TEST_CASE("closed_is_said_once_nothing_is_left_whenever_the_closing_comes") {
+  using weir::test::access_kind;
+  using view_type = weir::coalesce<std::uint32_t, weir::test::script_memory>;
+  for (const bool waits : {false, true}) {
+    for (const std::uint32_t look : {1U, 2U}) {
+      const weir::test::guarded_span memory{view_type::bytes_required(4)};
+      const auto view = view_type::format(memory.bytes(), {.keys = 4}).value();
+      auto producer = view.producer().value();
+      auto consumer = view.consumer().value();
+      const auto* const closed = memory.word(weir::layout::coalesce::closed);
+      const auto drain = [&] { return consumer.drain([](const auto&) {}); };
+      const weir::test::scripted race{
+          weir::test::once(look, weir::test::access_to(access_kind::load, closed), [&] {
+            static_cast<void>(producer.update(1, 7U));
+            producer.close();
+          })};
+      const auto outcome = waits ? consumer.wait() : drain().outcome;
+      const auto left = drain().records;
+      CAPTURE(waits, look);
+      CHECK((outcome != status::closed || left == 0));
+    }
+  }
 }

@@ -96,6 +96,15 @@ TEST_CASE("the_value_of_a_type_has_its_size") {
   CHECK(coalesce<three_words>::attach(memory.bytes()).status() == status::bad_layout);
   CHECK(word_values::attach(memory.bytes(), 1).status() == status::bad_layout);
   CHECK(word_values::attach(memory.bytes()));
+  // Without a limit there is room for no bytes: a key can be marked, and nothing said with it.
+  auto marks = byte_values::format(memory.bytes(), {.keys = keys}).value();
+  CHECK(marks.max_value() == 0);
+  auto producer = marks.producer().value();
+  CHECK(producer.update(3, {}, 7) == status::ok);
+  CHECK(producer.update(3, std::array<std::byte, 1>{}) == status::too_large);
+  CHECK(marks.consumer().value().drain([](const auto& one) { CHECK(one.after == 7); }).records ==
+        1);
+  REQUIRE(word_values::format(memory.bytes(), {.keys = keys}));
   // A value is bytes with a length: whoever does not know the type may read them so.
   CHECK(byte_values::attach(memory.bytes()));
 }
@@ -163,4 +172,45 @@ TEMPLATE_TEST_CASE("any_bytes_in_coalesce_lead_to_a_status_inside_the_span", "",
   }
   CHECK(most <= keys + 1);
   CHECK(there.memory.intact());
+}
+
+TEST_CASE("a_header_that_agrees_with_itself_about_impossible_keys_is_refused") {
+  const guarded_span memory{1 << 14};
+  const auto attach = [&]<class View>(const View*, std::uint32_t number, std::uint32_t size) {
+    const weir::detail::coalesce_shape shape{number, size};
+    weir::detail::publish_header<weir::native_memory>(
+        memory.bytes().data(), {.kind = static_cast<std::uint32_t>(layout::kind::coalesce),
+                                .total_size = static_cast<std::uint32_t>(shape.total()),
+                                .data_offset = shape.data_offset(),
+                                .stride = static_cast<std::uint32_t>(shape.key_stride()),
+                                .alignment = 8,
+                                .max_record = size,
+                                .wake_protocol = 2,
+                                .slots = number});
+    // As long as can be said, so that only the numbers are wrong: attaching looks at the header alone.
+    const std::span<std::byte> span{memory.bytes().data(), 0xFFFF'FFFF};
+    return View::attach(span).status();
+  };
+  const byte_values* const of_bytes = nullptr;
+  const word_values* const of_words = nullptr;
+  constexpr auto most = layout::coalesce::max_keys;
+  CHECK(attach(of_bytes, 1, 8) == status::ok);
+  CHECK(attach(of_bytes, most, 8) == status::ok);
+  CHECK(attach(of_bytes, 0, 8) == status::bad_layout);
+  CHECK(attach(of_bytes, most + 1, 8) == status::bad_layout);
+  CHECK(attach(of_bytes, 1, 0x5555'5555) == status::bad_layout);  // 2^32 bytes more than it says
+  CHECK(attach(of_words, 1, 8) == status::ok);
+  CHECK(attach(of_words, 1, 16) == status::bad_layout);
+  CHECK(attach(of_words, 1, 0) == status::bad_layout);
+}
+
+TEMPLATE_TEST_CASE("a_consumer_that_was_showing_a_key_that_does_not_exist_is_corrupt", "",
+                   byte_values, word_values) {
+  const formatted<TestType> there;
+  const auto view = TestType::attach(there.memory.bytes(), tag).value();
+  for (const std::uint32_t showing : {0U, 1U, keys, keys + 1, 0x8000'0000U, 0xFFFF'FFFFU}) {
+    *there.memory.word(layout::coalesce::showing) = showing;
+    const auto outcome = view.consumer().status();
+    CHECK(outcome == (showing <= keys ? status::ok : status::corrupt));
+  }
 }

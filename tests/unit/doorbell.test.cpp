@@ -3,8 +3,12 @@
 #include "support/guarded_span.hpp"
 #include "support/watchdog.hpp"
 
+#include <weir/broadcast_ring.hpp>
+#include <weir/coalesce.hpp>
 #include <weir/doorbell.hpp>
+#include <weir/latest.hpp>
 #include <weir/spsc_ring.hpp>
+#include <weir/version_table.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -204,6 +208,37 @@ TEST_CASE("a_ring_is_opened_with_the_doorbell_that_it_was_formatted_with_or_not_
         status::bad_layout);
   CHECK(contradicting({.capacity = 8, .process_shared = true}, fenced.bell) == status::bad_layout);
   CHECK(contradicting({.capacity = 8}, shared.bell) == status::bad_layout);
+  CHECK(memory.intact());
+}
+
+TEST_CASE("options_that_contradict_the_doorbell_are_refused_by_every_primitive") {
+  const bell_in_memory there{{.wake = wake_protocol::fenced}};
+  const guarded_span memory{8192};
+  const auto bytes = memory.bytes();
+  const auto each = [&](wake_protocol wake, bool process_shared) {
+    return std::array{
+        ring_type::format(bytes, {.wake = wake, .process_shared = process_shared}, there.bell)
+            .status(),
+        weir::broadcast_ring<>::format(bytes, {.wake = wake, .process_shared = process_shared},
+                                       there.bell)
+            .status(),
+        weir::latest<std::uint64_t>::format(bytes, {.wake = wake, .process_shared = process_shared},
+                                            there.bell)
+            .status(),
+        weir::coalesce<std::uint64_t>::format(
+            bytes, {.keys = 2, .wake = wake, .process_shared = process_shared}, there.bell)
+            .status(),
+        weir::version_table<>::format(
+            bytes, {.slots = 2, .wake = wake, .process_shared = process_shared}, there.bell)
+            .status()};
+  };
+  for (const auto outcome : each(wake_protocol::fenced, false)) CHECK(outcome == status::ok);
+  for (const auto outcome : each(wake_protocol::asymmetric, false)) {
+    CHECK(outcome == status::bad_layout);
+  }
+  for (const auto outcome : each(wake_protocol::fenced, true)) {
+    CHECK(outcome == status::bad_layout);
+  }
   CHECK(memory.intact());
 }
 

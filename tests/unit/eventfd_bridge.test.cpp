@@ -12,6 +12,7 @@
 #include <catch2/catch.hpp>
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -111,6 +112,30 @@ TEST_CASE("a_forwarder_stops_though_nobody_acknowledges") {
   there.bell.ring();
   CHECK(forwards.end() == status::stopped);
   CHECK(events.woken(0));
+}
+
+TEST_CASE("a_forwarder_goes_on_waiting_for_a_loop_that_is_slow_to_acknowledge") {
+  const weir::test::watchdog watchdog;
+  const bell_in_memory there;
+  const auto bridge = eventfd_bridge::make().value();
+  const loop events{bridge.fd()};
+  forwarder forwards{bridge, there.bell};
+  CHECK(events.woken());
+  there.bell.ring();  // the forwarder waits until the first signal is acknowledged
+  const auto slow = std::chrono::steady_clock::now() + 120ms;  // over two of its looks
+  while (std::chrono::steady_clock::now() < slow) CHECK(events.woken(10));
+  bridge.acknowledge();
+  CHECK(events.woken());  // the ring was not forgotten
+  CHECK(forwards.end() == status::stopped);
+}
+
+TEST_CASE("without_a_descriptor_to_be_had_there_is_no_bridge") {
+  weir::test::child_process child{[] {
+    const rlimit no_more_files{0, 0};
+    setrlimit(RLIMIT_NOFILE, &no_more_files);
+    return eventfd_bridge::make().status() == status::unsupported ? 0 : 1;
+  }};
+  CHECK(child.wait() == 0);
 }
 
 TEST_CASE("forwarding_ends_at_its_deadline_and_is_refused_where_nobody_rings") {

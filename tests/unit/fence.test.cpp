@@ -10,8 +10,17 @@
 
 #include <catch2/catch.hpp>
 
+#include <linux/filter.h>
+#include <linux/membarrier.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <thread>
 
@@ -87,5 +96,42 @@ TEST_CASE("a_light_and_a_heavy_fence_never_let_both_sides_miss_each_other") {
         rounds, [] { native_memory::light_fence(); },
         [across_processes] { native_memory::heavy_fence(across_processes); });
     CHECK(missed == 0);
+  }
+}
+
+namespace {
+
+/// From here on this process ends with 42 where it asks for that membarrier. False: it may not say so.
+auto end_at_membarrier(int command) -> bool {
+  signal(SIGSYS, [](int) { _exit(42); });
+  const auto wanted = static_cast<std::uint32_t>(command);
+  std::array filter{
+      sock_filter{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+      sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 3, SYS_membarrier},
+      sock_filter{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, args)},
+      sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, wanted},
+      sock_filter{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_TRAP},
+      sock_filter{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+  };
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("a_heavy_fence_asks_the_kernel_for_the_barrier_of_its_reach") {
+  constexpr std::array commands{MEMBARRIER_CMD_PRIVATE_EXPEDITED, MEMBARRIER_CMD_GLOBAL_EXPEDITED};
+  for (const bool across_processes : {false, true}) {
+    for (const auto command : commands) {
+      weir::test::child_process child{[&] {
+        if (!end_at_membarrier(command)) return 1;
+        weir::detail::heavy_fence(across_processes);
+        return 0;
+      }};
+      const auto ended = child.wait();
+      if (ended == 1) return;  // no filters here
+      CHECK(ended == (command == commands[across_processes ? 1 : 0] ? 42 : 0));
+    }
   }
 }

@@ -7,6 +7,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <pthread.h>
+#include <signal.h>
+
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <thread>
@@ -93,6 +97,28 @@ TEST_CASE("a_wake_that_nobody_waits_for_does_nothing") {
 TEST_CASE("a_futex_tells_a_changed_word_from_a_wake_up") {
   const std::uint32_t word = 1;
   CHECK(wait_until_different(&word, 0, weir::no_deadline) == wait_result::not_equal);
+}
+
+TEST_CASE("a_signal_ends_a_sleep_like_a_wake_up") {
+  const weir::test::watchdog watchdog;
+  struct sigaction interrupting{};  // without SA_RESTART
+  struct sigaction before{};
+  interrupting.sa_handler = [](int) {};
+  REQUIRE(sigaction(SIGUSR1, &interrupting, &before) == 0);
+  const std::uint32_t word = 1;
+  auto result = wait_result::would_block;
+  std::atomic<bool> over{false};
+  std::thread sleeper{[&] {
+    result = wait_until_different(&word, 1, after(1h));
+    over = true;
+  }};
+  while (!over) {
+    pthread_kill(sleeper.native_handle(), SIGUSR1);
+    std::this_thread::yield();
+  }
+  sleeper.join();
+  CHECK(result == wait_result::woken);
+  REQUIRE(sigaction(SIGUSR1, &before, nullptr) == 0);
 }
 
 TEST_CASE("a_futex_wakes_a_sleeper_in_another_process") {

@@ -88,6 +88,37 @@ TEST_CASE("a_span_shorter_than_what_is_in_it_or_misaligned_is_a_bad_layout") {
   }
 }
 
+TEST_CASE("a_header_in_the_wrong_place_or_cut_off_is_a_bad_layout") {
+  auto small = sample;
+  small.total_size = 0;  // nothing else is wrong
+  const weir::test::guarded_span memory{1024};
+  const auto load = [](auto span) { return load_header<native_memory>(span).status(); };
+  for (const std::size_t offset : {0U, 4U, 8U, 32U, 64U}) {
+    const auto there = memory.bytes().subspan(offset);
+    publish_header<native_memory>(there.data(), small);
+    CHECK(load(there) == (offset % 64 == 0 ? status::ok : status::bad_layout));
+    CHECK(load(there.first(layout::header_size - 1)) == status::bad_layout);
+  }
+}
+
+TEST_CASE("a_wake_protocol_that_nobody_knows_is_a_bad_layout") {
+  const published there;
+  for (const std::uint32_t protocol : {0U, 1U, 2U, 3U, 4U, 5U, 0x8000'0003U, 0xFFFF'FFFFU}) {
+    *there.memory.word(layout::wake_protocol_word) = protocol;
+    CHECK(there.load().status() == (protocol <= 3 ? status::ok : status::bad_layout));
+  }
+}
+
+TEST_CASE("what_is_cleared_ends_behind_the_last_word_of_the_control_block") {
+  const weir::test::guarded_span memory{1024};
+  for (std::uint32_t offset = 0; offset < 1024; offset += 4) *memory.word(offset) = 0xA5A5'A5A5;
+  weir::detail::clear_control<native_memory>(memory.bytes().data(), 512);
+  for (std::uint32_t offset = 0; offset < 1024; offset += 4) {
+    const bool cleared = offset > layout::slots && offset < 512;
+    if (*memory.word(offset) != (cleared ? 0 : 0xA5A5'A5A5)) FAIL("offset " << offset);
+  }
+}
+
 TEST_CASE("the_magic_is_stored_last") {
   using weir::test::crash_memory;
   // However early the formatting process dies, nobody can attach to what it left.

@@ -425,3 +425,65 @@ TEST_CASE("no_bytes_in_the_control_block_lead_outside_the_span_or_into_a_long_lo
   }
   CHECK(there.memory.intact());
 }
+
+TEST_CASE("an_image_whose_frames_wake_or_reach_others_than_its_bands_is_refused") {
+  const test_image there;
+  const auto frames = there.memory.bytes().subspan(
+      weir::layout::image::frames,
+      static_cast<std::size_t>(weir::version_table<>::bytes_required({})));
+  const auto attach_with = [&](const weir::version_table_options& options) {
+    if (!weir::version_table<>::format(frames, options)) FAIL("format");
+    return pixels::attach(there.memory.bytes(), 9).status();
+  };
+  CHECK(attach_with({.wake = wake_protocol::fenced, .type_tag = 9}) == status::ok);
+  CHECK(attach_with({.wake = wake_protocol::none, .type_tag = 9}) == status::bad_layout);
+  CHECK(attach_with({.wake = wake_protocol::fenced, .process_shared = true, .type_tag = 9}) ==
+        status::bad_layout);
+  CHECK(attach_with({.wake = wake_protocol::fenced, .type_tag = 8}) == status::bad_layout);
+}
+
+TEST_CASE("a_member_has_one_view_which_moves_and_ends_once") {
+  const test_image there;
+  auto member = there.view.join().value();
+  const auto pins = [&] {
+    return *there.memory.word(weir::layout::image::pins) |
+           *there.memory.word(weir::layout::image::pins + 4);
+  };
+  const auto unpinned = pins();
+  {
+    auto view = member.view().value();
+    CHECK(member.view().status() == status::busy);
+    const auto moved = std::move(view);
+    CHECK(pins() == (unpinned | 1U << member.place()));
+    CHECK(member.view().status() == status::busy);
+  }
+  CHECK(pins() == unpinned);
+  CHECK(member.view());
+  CHECK(member.claim(band_count).status() == status::bad_layout);
+  CHECK(member.claim(0xFFFF'FFFF).status() == status::bad_layout);
+}
+
+TEST_CASE("a_place_whose_view_outlives_its_member_is_given_to_nobody") {
+  const test_image there;
+  std::optional<pixels::member_type::view_type> view;
+  std::uint32_t place = 0;
+  {
+    auto member = there.view.join().value();
+    place = member.place();
+    view.emplace(member.view().value());
+  }
+  CHECK(there.view.join()->place() != place);
+  view.reset();
+  CHECK(there.view.join()->place() == place);
+}
+
+TEST_CASE("the_frame_behind_the_last_number_is_number_0") {
+  test_image there{0x7FFF'FFFF};
+  auto member = there.view.join().value();
+  auto director = there.view.director().value();
+  CHECK(member.claim(0)->frame() == 0);
+  CHECK(write_all(member) == band_count);
+  CHECK(director.flip() == status::ok);
+  CHECK(there.view.frame() == 0);
+  CHECK(member.view()->frame() == 0);
+}

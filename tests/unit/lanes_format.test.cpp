@@ -8,6 +8,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -221,4 +223,42 @@ TEST_CASE("lanes_whose_formatting_died_are_not_ready_or_whole") {
   CHECK(wrong == 0);
   CHECK(deaths > 100);
   CHECK(memory.intact());
+}
+
+TEST_CASE("lanes_whose_number_of_bytes_does_not_fit_64_bits_are_refused") {
+  using large = lanes<std::array<std::uint64_t, 4>>;
+  const guarded_span memory{4096};
+  const std::span<std::byte> span{memory.bytes().data(), 0xFFFF'FFFF};
+  // So many lanes of so many bytes that their product, in 64 bits, is less than 2^30.
+  static_assert(large::bytes_required(1'717'986'857, 1U << 29) < 1U << 30);
+  CHECK(large::format(span, {.lanes = 1'717'986'857, .capacity = 1U << 29}).status() ==
+        status::bad_layout);
+}
+
+TEST_CASE("a_header_of_no_lanes_that_agrees_with_itself_is_refused") {
+  const formatted<byte_lanes> there;
+  REQUIRE(there.attach() == status::ok);
+  *there.memory.word(layout::slots) = 0;
+  *there.memory.word(layout::total_size) = layout::lanes::first_lane;
+  CHECK(there.attach() == status::bad_layout);
+}
+
+TEST_CASE("a_misaligned_span_is_refused_before_anything_is_written") {
+  const guarded_span memory{byte_lanes::bytes_required(count, capacity) + 64};
+  std::ranges::fill(memory.bytes(), std::byte{0x5A});
+  for (const std::size_t offset : {4U, 8U, 32U}) {
+    const auto outcome =
+        byte_lanes::format(memory.bytes().subspan(offset), {.lanes = count, .capacity = capacity});
+    CHECK(outcome.status() == status::bad_layout);
+  }
+  const auto untouched = [](std::byte byte) { return byte == std::byte{0x5A}; };
+  CHECK(std::ranges::all_of(memory.bytes(), untouched));
+}
+
+TEST_CASE("nobody_consumes_lanes_one_of_which_has_an_impossible_position") {
+  const formatted<byte_lanes> there;
+  const auto view = byte_lanes::attach(there.memory.bytes(), tag).value();
+  CHECK(view.consumer());
+  *there.memory.word(layout::lanes::first_lane + layout::spsc::read_position) = 4;
+  CHECK(view.consumer().status() == status::corrupt);
 }

@@ -3,6 +3,7 @@
 #include "support/memories.hpp"
 #include "support/pattern.hpp"
 #include "support/random.hpp"
+#include "support/script.hpp"
 #include "support/watchdog.hpp"
 
 #include <weir/latest.hpp>
@@ -453,6 +454,26 @@ TEMPLATE_TEST_CASE("news_a_deadline_a_stop_and_a_close_end_a_wait", "", weir::sp
   }
 }
 
+TEST_CASE("a_value_written_just_before_the_closing_is_news_before_closed_is_said") {
+  using weir::test::script_memory;
+  test_latest<script_memory> there{{.size = 8}};
+  auto wrote = status::empty;
+  {
+    const weir::test::scripted race{
+        weir::test::once(1,
+                         weir::test::access_to(weir::test::access_kind::load,
+                                               there.memory.word(layout::latest::closed)),
+                         [&] {
+                           wrote = there.write(3);
+                           there.writer.close();
+                         })};
+    CHECK(there.reader.wait() == status::ok);
+  }
+  CHECK(wrote == status::ok);
+  CHECK(there.reads(3));
+  CHECK(there.reader.wait() == status::closed);
+}
+
 TEST_CASE("a_reader_that_polls_looks_once_and_the_inline_mode_never_blocks") {
   test_latest polling{{.size = 8}};
   CHECK(polling.reader.wait() == status::empty);
@@ -488,4 +509,63 @@ TEST_CASE("with_a_doorbell_readers_sleep_there") {
   CHECK(writer.write(7U) == status::ok);
   sleeping.join();
   CHECK(outcome == status::ok);
+}
+
+namespace {
+struct asking_memory : weir::native_memory {
+  static inline thread_local std::uint32_t asked = 0;
+  static auto alive(std::uint32_t id, std::uint32_t start) noexcept -> bool {
+    ++asked;
+    return native_memory::alive(id, start);
+  }
+};
+}  // namespace
+
+TEST_CASE("a_reader_asks_the_system_after_a_writer_of_another_process_alone") {
+  for (const bool process_shared : {false, true}) {
+    test_latest<asking_memory, weir::park> there{{.size = 8, .process_shared = process_shared}};
+    asking_memory::asked = 0;
+    const auto until = weir::native_memory::now() + 2 * weir::park::longest_sleep;
+    CHECK(there.reader.wait(until) == status::timed_out);
+    CHECK((asking_memory::asked != 0) == process_shared);
+  }
+}
+
+TEST_CASE("a_header_that_agrees_with_itself_about_an_impossible_value_is_refused") {
+  const guarded_span memory{1 << 14};
+  const auto attach = [&](std::uint32_t size, std::uint32_t buffers, std::uint32_t stride) {
+    weir::detail::publish_header<weir::native_memory>(
+        memory.bytes().data(), {.kind = static_cast<std::uint32_t>(layout::kind::latest),
+                                .total_size = layout::latest::data + buffers * stride,
+                                .data_offset = layout::latest::data,
+                                .stride = stride,
+                                .alignment = 8,
+                                .max_record = size,
+                                .wake_protocol = 2,
+                                .slots = buffers});
+    return latest_bytes::attach(memory.bytes()).status();
+  };
+  CHECK(attach(8, 1, 128) == status::ok);
+  CHECK(attach(8, 64, 128) == status::ok);
+  CHECK(attach(8, 65, 128) == status::bad_layout);
+  CHECK(attach(8, 0, 128) == status::bad_layout);
+  CHECK(attach(0, 1, 128) == status::bad_layout);
+  CHECK(attach((1U << 30) - 8, 4, 1U << 30) == status::bad_layout);  // 2^32 bytes more than it says
+  CHECK(latest<std::uint32_t>::attach(memory.bytes()).status() == status::bad_layout);
+  CHECK(attach(8, 1, 128) == status::ok);
+  CHECK(latest<std::uint32_t>::attach(memory.bytes()).status() == status::bad_layout);
+  CHECK(latest<std::uint64_t>::attach(memory.bytes()).status() == status::ok);
+}
+
+TEST_CASE("the_successor_of_a_writer_that_closed_writes_nothing_more") {
+  const guarded_span memory{latest<std::uint32_t>::bytes_required()};
+  auto value = latest<std::uint32_t>::format(memory.bytes()).value();
+  {
+    auto writer = value.writer().value();
+    CHECK(writer.write(1U) == status::ok);
+    writer.close();
+  }
+  auto successor = value.writer().value();
+  CHECK(successor.write(2U) == status::closed);
+  CHECK(value.version() == 1);
 }

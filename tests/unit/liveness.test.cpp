@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <sys/resource.h>
+
 #include <array>
 #include <string>
 #include <string_view>
@@ -48,6 +50,11 @@ TEST_CASE("a_line_that_is_cut_off_or_empty_says_nothing_false") {
     const auto facts = parse_process_facts(std::string_view{line}.substr(0, length));
     if (facts.state != '\0' && facts.state != 'S') FAIL("cut to " << length);
     if (facts.threads > 17 || facts.start_time > 987'654) FAIL("cut to " << length);
+  }
+  for (const char junk : {'/', ':', 'x'}) {  // on either side of the digits
+    const auto facts = parse_process_facts(") S 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 17" +
+                                           std::string(1, junk) + "9 21 987654" + junk + "9");
+    CHECK(is_as_written(facts, 'S'));
   }
   CHECK(parse_process_facts(")").state == '\0');
   CHECK(parse_process_facts(") ").state == '\0');
@@ -101,6 +108,26 @@ TEST_CASE("a_process_whose_main_thread_has_ended_lives_on_in_its_other_threads")
 TEST_CASE("what_cannot_be_found_out_counts_as_alive") {
   CHECK(start_stamp(process_facts{}) == 0);
   CHECK(process_alive(1, 0));  // not ours to signal, perhaps, but certainly there
+}
+
+TEST_CASE("a_process_that_may_not_be_signalled_counts_as_alive") {
+  weir::test::child_process child{[] {
+    static_cast<void>(!setuid(65534));  // nobody: needed only where the test runs as root
+    return process_alive(1, 0) ? 0 : 1;
+  }};
+  CHECK(child.wait() == 0);
+}
+
+TEST_CASE("a_process_that_is_there_and_of_which_nothing_can_be_read_counts_as_alive") {
+  weir::test::child_process other{[]() -> int { weir::test::sleep_until_killed(); }};
+  const auto start = process_start(other.id());
+  weir::test::child_process child{[&] {
+    const rlimit no_more_files{0, 0};
+    setrlimit(RLIMIT_NOFILE, &no_more_files);
+    const bool unknown = process_start(other.id()) == 0;
+    return unknown && process_alive(other.id(), start) ? 0 : 1;
+  }};
+  CHECK(child.wait() == 0);
 }
 
 TEST_CASE("a_start_is_kept_in_twenty_two_bits_and_is_never_the_unknown_one") {

@@ -91,6 +91,20 @@ TEMPLATE_TEST_CASE("bytes_are_copied_and_nothing_beside_them", "", native_memory
   CHECK(to == std::array<std::uint8_t, 6>{9, 1, 2, 0, 0, 0});
   TestType::copy_in(shared.data(), from.data(), 0);
   CHECK(shared[0] == 9);
+  TestType::clear(shared.data() + 2, 2);
+  CHECK(shared == std::array<std::uint8_t, 6>{9, 1, 0, 0, 4, 9});
+}
+
+TEMPLATE_TEST_CASE("an_empty_span_needs_no_address", "", native_memory, plain_memory) {
+  std::uint32_t word = 7;
+  TestType::copy_in(nullptr, &word, 0);
+  TestType::copy_in(&word, nullptr, 0);
+  TestType::copy_out(nullptr, &word, 0);
+  TestType::copy_out(&word, nullptr, 0);
+  TestType::clear(nullptr, 0);
+  TestType::copy_in_words(&word, nullptr, 0);
+  TestType::copy_out_words(nullptr, &word, 0);
+  CHECK(word == 7);
 }
 
 TEST_CASE("plain_memory_never_sleeps_and_nobody_in_it_dies") {
@@ -108,11 +122,12 @@ TEST_CASE("plain_memory_never_sleeps_and_nobody_in_it_dies") {
   CHECK(plain_memory::alive(plain_memory::self(), plain_memory::start_of(plain_memory::self())));
 }
 
-TEST_CASE("native_memory_knows_who_it_is_and_what_time_it_is") {
-  const auto self = native_memory::self();
-  CHECK(native_memory::alive(self, native_memory::start_of(self)));
-  const auto before = native_memory::now();
-  CHECK(native_memory::now() >= before);
+TEMPLATE_TEST_CASE("each_memory_knows_who_it_is_and_what_time_it_is", "", native_memory,
+                   plain_memory) {
+  const auto self = TestType::self();
+  CHECK(TestType::alive(self, TestType::start_of(self)));
+  const auto before = TestType::now();
+  CHECK(TestType::now() >= before);
   CHECK(before > weir::deadline{});
 }
 

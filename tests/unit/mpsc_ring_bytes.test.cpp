@@ -359,3 +359,27 @@ TEST_CASE("a_producer_with_an_old_guess_claims_where_the_ring_stands") {
     }
   }
 }
+
+TEST_CASE("space_comes_back_by_the_quarter_of_the_ring_however_it_is_read") {
+  for (const bool drains : {false, true}) {
+    sides ring{{.capacity = 4096}};
+    for (std::uint32_t number = 0; number < 200; ++number) {
+      REQUIRE(write(ring.producers[0], number, 8) == status::ok);
+    }
+    std::uint32_t most = 0;
+    std::uint32_t shown = 0;
+    const auto note = [&] {
+      const auto kept_back = 16 * shown++ - ring.word(mpsc::read_position);
+      most = kept_back > most ? kept_back : most;
+    };
+    if (drains) static_cast<void>(ring.consumer.drain([&](const weir::record_view&) { note(); }));
+    while (!drains && shown != 200) {
+      auto peeked = ring.consumer.try_peek();
+      note();
+      peeked.release();
+    }
+    CAPTURE(drains);
+    CHECK(shown == 200);
+    CHECK(most <= 4096 / 4);
+  }
+}

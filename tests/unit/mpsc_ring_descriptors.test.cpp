@@ -147,3 +147,66 @@ TEMPLATE_TEST_CASE("an_acknowledged_position_gives_room_and_a_wrong_one_is_refus
     CHECK(ring.producers[1].try_write({}) == status::ok);
   }
 }
+
+TEST_CASE("a_descriptor_of_a_value_a_lap_ahead_or_aborted_is_corrupt") {
+  mpsc_sides<std::uint64_t> ring{{.capacity = 8}, 1};
+  const auto data = ring.producers[0].try_claim().commit(0).record.offset - 8;
+  std::uint64_t value = 0;
+  REQUIRE(ring.consumer.try_read(value) == status::ok);
+  {
+    const auto aborted = ring.producers[0].try_claim();
+  }
+  const auto redeem = [&](std::uint32_t sequence) {
+    return ring.consumer.redeem({data + sequence % 8 * 16 + 8, 8, sequence}).status();
+  };
+  CHECK(redeem(0) == status::stale);
+  CHECK(redeem(1) == status::corrupt);  // aborted
+  CHECK(redeem(2) == status::empty);
+  CHECK(redeem(8) == status::empty);
+  CHECK(redeem(9) == status::corrupt);  // a lap ahead
+  CHECK(redeem(2) == status::empty);    // and none of this has done any harm
+}
+
+TEST_CASE("nothing_is_stale_or_empty_once_a_ring_for_many_is_corrupt") {
+  sides ring{{.capacity = 512}, 1};
+  const auto first = write(ring.producers[0], 1, 8);
+  const auto second = write(ring.producers[0], 2, 8);
+  const auto later = descriptor{second.offset + 16, 8, second.sequence + 2};
+  ring.consumer.redeem(first).release();
+  CHECK(ring.consumer.redeem(first).status() == status::stale);
+  CHECK(ring.consumer.redeem(later).status() == status::empty);
+  ring.word(second.offset - 8) = 0x7FFF'FFF9;
+  CHECK(ring.consumer.try_peek().status() == status::corrupt);
+  ring.word(second.offset - 8) = weir::record::commit_word(8);
+  for (const auto& named : {first, second, later}) {
+    CHECK(ring.consumer.redeem(named).status() == status::corrupt);
+  }
+
+  mpsc_sides<std::uint64_t> typed{{.capacity = 8}, 1};
+  const auto value = typed.producers[0].try_claim().commit(0).record;
+  const auto next = typed.producers[0].try_claim().commit(1).record;
+  const auto none = descriptor{next.offset + 16, 8, 2};
+  typed.consumer.redeem(value).release();
+  CHECK(typed.consumer.redeem(value).status() == status::stale);
+  CHECK(typed.consumer.redeem(none).status() == status::empty);
+  auto& stamp = typed.word(next.offset - 8);
+  const auto whole = stamp;
+  stamp = 0x1235;
+  CHECK(typed.consumer.try_peek().status() == status::corrupt);
+  stamp = whole;
+  for (const auto& named : {value, next, none}) {
+    CHECK(typed.consumer.redeem(named).status() == status::corrupt);
+  }
+}
+
+TEST_CASE("damage_before_a_named_record_ends_the_search_and_the_ring") {
+  for (const std::uint32_t damage : {7U, 0x8000'0000U, 0x8000'0001U, 0x4000'0001U}) {
+    sides ring{{.capacity = 512}, 1};
+    const auto first = write(ring.producers[0], 1, 8);
+    const auto second = write(ring.producers[0], 2, 8);
+    ring.word(first.offset - 8) = damage;
+    CHECK(ring.consumer.redeem(second).status() == status::corrupt);
+    ring.word(first.offset - 8) = weir::record::commit_word(8);
+    CHECK(ring.consumer.try_peek().status() == status::corrupt);
+  }
+}

@@ -333,3 +333,29 @@ TEMPLATE_TEST_CASE("formatting_again_forgets_everything_in_a_ring_for_many", "",
   }
   CHECK(memory.intact());
 }
+
+TEST_CASE(
+    "a_header_that_agrees_with_itself_about_an_impossible_ring_is_refused_in_a_ring_for_many") {
+  const guarded_span memory{8192};
+  const auto attach = [&](std::uint32_t capacity, std::uint32_t producers, std::uint32_t record) {
+    const auto data_offset = mpsc::producer_slots + producers * mpsc::slot_size;
+    const mpsc_options options{.capacity = capacity, .producers = producers, .max_record = record};
+    weir::detail::publish_header<weir::native_memory>(
+        memory.bytes().data(),
+        {.kind = static_cast<std::uint32_t>(layout::kind::mpsc_bytes),
+         .total_size = static_cast<std::uint32_t>(byte_ring::bytes_required(options)),
+         .capacity = capacity,
+         .data_offset = data_offset,
+         .alignment = 8,
+         .max_record = record,
+         .wake_protocol = 2,
+         .slots = producers});
+    return byte_ring::attach(memory.bytes()).status();
+  };
+  CHECK(attach(256, 3, 40) == status::ok);
+  CHECK(attach(96, 3, 16) == status::bad_layout);
+  CHECK(attach(32, 3, 8) == status::bad_layout);
+  CHECK(attach(256, 0, 40) == status::bad_layout);
+  CHECK(attach(256, 1025, 40) == status::bad_layout);
+  CHECK(attach(1U << 30, 3, 40) == status::bad_layout);
+}

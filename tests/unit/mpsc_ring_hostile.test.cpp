@@ -461,3 +461,43 @@ TEST_CASE("a_busy_word_that_no_producer_wrote_is_corrupt_when_it_is_looked_into"
   CHECK(ring.consumer.try_peek().status() == status::corrupt);
   CHECK(claim.commit().outcome == status::stale);
 }
+
+TEST_CASE("an_intent_of_no_length_skips_nothing") {
+  mpsc_sides<weir::bytes> ring{
+      {.capacity = 256, .producers = 4, .recoverable = true, .start_position = 64}, 1};
+  auto claim = ring.producers[0].try_claim(8);
+  auto* const intent =
+      reinterpret_cast<std::uint64_t*>(&ring.word(mpsc::producer_slots + mpsc::slot_intent));
+  *intent &= ~std::uint64_t{0x0FFF'FFFF};
+  const auto done = ring.consumer.recover([](auto, auto) { return false; });
+  CHECK(done.outcome == status::corrupt);
+  CHECK(done.claims == 0);
+  CHECK(ring.consumer.try_peek().status() == status::corrupt);
+}
+
+TEST_CASE("no_consumer_goes_on_from_positions_that_no_ring_for_many_has") {
+  namespace mpsc = weir::layout::mpsc;
+  weir::test::mpsc_test_ring<weir::bytes> there{{.capacity = 256, .producers = 1}};
+  const auto taken_from = [&](std::uint64_t read, std::uint64_t consumed) {
+    const auto put = [&](std::uint32_t offset, std::uint64_t value) {
+      *there.memory.word(offset) = static_cast<std::uint32_t>(value);
+      *there.memory.word(offset + 4) = static_cast<std::uint32_t>(value >> 32);
+    };
+    put(mpsc::read_position, read);
+    put(mpsc::consumed_position, consumed);
+    return there.ring.consumer().status();
+  };
+  constexpr auto end = std::uint64_t{1} << 63;
+  CHECK(taken_from(0, 256) == status::ok);
+  CHECK(taken_from(0, 264) == status::corrupt);
+  CHECK(taken_from(4, 8) == status::corrupt);
+  CHECK(taken_from(0, 4) == status::corrupt);
+  CHECK(taken_from(8, 0) == status::corrupt);
+  CHECK(taken_from(end - 8, end - 8) == status::ok);
+  CHECK(taken_from(end - 8, end) == status::corrupt);
+  CHECK(taken_from(end, end) == status::corrupt);
+
+  weir::test::mpsc_test_ring<std::uint64_t> typed{{.capacity = 8, .producers = 1}};
+  *typed.memory.word(mpsc::read_position + 4) = 0x8000'0000;
+  CHECK(typed.ring.consumer().status() == status::corrupt);
+}

@@ -2,12 +2,16 @@
 // What recover() does with a proof of death that the test gives, and with children that are dead.
 #include "support/child_process.hpp"
 #include "support/mpsc_sides.hpp"
+#include "support/script.hpp"
 
 #include <weir/mpsc_ring.hpp>
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace mpsc = weir::layout::mpsc;
@@ -248,4 +252,120 @@ TEMPLATE_TEST_CASE("a_closed_ring_ends_behind_a_dead_claim_once_that_is_skipped"
   CHECK(ring.consumer.try_peek().status() == status::closed);
   CHECK(open.commit().outcome == status::stale);
   CHECK(ring.consumer.try_peek().status() == status::closed);
+}
+
+TEMPLATE_TEST_CASE("who_takes_a_slot_intends_nothing_yet", "", mpsc_byte_kind, mpsc_typed_kind) {
+  weir::test::mpsc_test_ring<element<TestType>> there{{.capacity = 256, .recoverable = true}};
+  auto* const intent =
+      there.memory.word(weir::layout::mpsc::producer_slots + weir::layout::mpsc::slot_intent);
+  intent[0] = 3;  // of somebody who let go of it long ago
+  intent[1] = 5;
+  const auto producer = there.ring.producer().value();
+  CHECK(intent[0] == 0);
+  CHECK(intent[1] == 0);
+}
+
+TEST_CASE("whose_claim_comes_too_late_for_the_last_slot_or_for_the_closing_intends_nothing") {
+  using weir::test::access_kind;
+  for (const bool closes : {false, true}) {
+    mpsc_sides<std::uint64_t, weir::test::script_memory> ring{{.capacity = 8, .recoverable = true}};
+    for (std::uint64_t value = 0; value < 7; ++value) {
+      REQUIRE(ring.producers[0].try_write(value) == status::ok);
+    }
+    {
+      const auto* const claims = &ring.word(mpsc::claim_position);
+      const weir::test::scripted race{
+          weir::test::once(1, weir::test::access_to(access_kind::modify, claims), [&] {
+            if (closes) ring.producers[1].close();
+            if (!closes) static_cast<void>(ring.producers[1].try_write(7));
+          })};
+      CHECK(ring.producers[0].try_write(8) == (closes ? status::closed : status::full));
+    }
+    CHECK(ring.wide(mpsc::producer_slots + mpsc::slot_intent) == 0);
+  }
+}
+
+namespace {
+
+/// The kinds of accesses, in order, that `operation` makes to these addresses; light fences too.
+template <class Operation>
+auto accesses_to(std::vector<const void*> addresses, Operation&& operation) {
+  using weir::test::access_kind;
+  std::vector<std::pair<access_kind, const void*>> seen;
+  {
+    const weir::test::scripted watch{[&](const weir::test::access_event& now) {
+      const bool known = std::ranges::find(addresses, now.address) != addresses.end();
+      if (known || now.kind == access_kind::light_fence) seen.emplace_back(now.kind, now.address);
+    }};
+    operation();
+  }
+  return seen;
+}
+
+}  // namespace
+
+TEST_CASE("a_fence_stands_between_what_a_claim_says_of_itself_and_what_it_writes") {
+  using weir::test::access_kind;
+  using weir::test::script_memory;
+  using list = std::vector<std::pair<access_kind, const void*>>;
+  constexpr auto fence = std::pair<access_kind, const void*>{access_kind::light_fence, nullptr};
+  const mpsc_options options{
+      .capacity = 64, .recoverable = true, .wake = weir::wake_protocol::none};
+
+  mpsc_sides<weir::bytes, script_memory> bytes{options, 1};
+  const auto* const header = weir::test::mpsc_data(bytes.there.ring, bytes.there.memory).data();
+  const auto claim = accesses_to({header}, [&] { REQUIRE(bytes.producers[0].try_claim(8)); });
+  REQUIRE(claim.size() >= 2);
+  CHECK(list{claim.begin(), claim.begin() + 2} == list{{access_kind::store, header}, fence});
+
+  mpsc_sides<std::uint64_t, script_memory> words{options, 1};
+  const auto* const intent = &words.word(mpsc::producer_slots + mpsc::slot_intent);
+  const auto* const second =
+      weir::test::mpsc_data(words.there.ring, words.there.memory).data() + 16;
+  const auto batch = accesses_to({intent, second}, [&] {
+    const std::array<std::uint64_t, 2> values{1, 2};
+    CHECK(words.producers[0].try_write_batch(values) == 2);
+  });
+  const list expected{{access_kind::store, intent},
+                      {access_kind::store, intent},  // that it has won
+                      fence,
+                      {access_kind::store, second},
+                      {access_kind::store, intent}};
+  CHECK(batch == expected);
+}
+
+TEST_CASE("the_first_slot_of_a_dead_batch_is_discarded_behind_all_others") {
+  using weir::test::access_kind;
+  using weir::test::script_memory;
+  mpsc_sides<std::uint64_t, script_memory> ring{{.capacity = 8, .recoverable = true}, 1};
+  ring.word(mpsc::claim_position) = 3;
+  ring.word(mpsc::producer_slots + mpsc::slot_intent) = 3;  // three slots, from the first on
+  const auto* const data = weir::test::mpsc_data(ring.there.ring, ring.there.memory).data();
+  const auto seen = accesses_to({data, data + 16, data + 32},
+                                [&] { CHECK(ring.consumer.recover(nobody_lives).claims == 1); });
+  std::vector<access_kind> kinds;
+  for (const auto& [kind, address] : seen) {
+    if (kind != access_kind::load) kinds.push_back(kind);
+  }
+  const std::vector expected{access_kind::store, access_kind::store, access_kind::light_fence,
+                             access_kind::modify};
+  REQUIRE(kinds.size() >= 4);
+  CHECK(std::vector(kinds.begin(), kinds.begin() + 4) == expected);
+}
+
+TEST_CASE("a_busy_word_of_the_slot_behind_the_last_is_corrupt_whatever_lies_there") {
+  using weir::detail::busy_word;
+  using weir::detail::claim_intent;
+  mpsc_sides<weir::bytes> ring{
+      {.capacity = 256, .producers = 2, .recoverable = true, .start_position = 128}, 1};
+  const auto behind_the_slots = mpsc::producer_slots + 2 * mpsc::slot_size;
+  const auto intent = claim_intent::of(128 / 8, 2).word;
+  ring.word(mpsc::claim_position) = 128 + 16;
+  ring.word(behind_the_slots + mpsc::slot_intent) = static_cast<std::uint32_t>(intent);
+  ring.word(behind_the_slots + mpsc::slot_intent + 4) = static_cast<std::uint32_t>(intent >> 32);
+  ring.word(behind_the_slots + mpsc::slot_owner) = 5U << weir::detail::epoch_bits | 1;
+  ring.word(behind_the_slots + 128) = busy_word(2, 1);
+  const auto done = ring.consumer.recover(nobody_lives);
+  CHECK(done.outcome == status::corrupt);
+  CHECK(done.claims == 0);
 }

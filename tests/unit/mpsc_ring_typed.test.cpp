@@ -193,3 +193,32 @@ TEST_CASE("a_producer_of_values_with_an_old_guess_claims_where_the_ring_stands")
     CHECK(read == std::vector<std::uint64_t>{2, 3});
   }
 }
+
+TEST_CASE("slots_come_back_by_the_quarter_of_the_ring_however_they_are_read") {
+  for (const std::uint32_t way : {0U, 1U, 2U}) {
+    sides ring{{.capacity = 64}};
+    for (std::uint64_t value = 0; value < 64; ++value) {
+      REQUIRE(ring.producers[0].try_write(value) == status::ok);
+    }
+    std::uint32_t most = 0;
+    std::uint32_t shown = 0;
+    const auto note = [&](const std::uint64_t&) {
+      const auto kept_back = shown++ - ring.word(mpsc::read_position);
+      most = kept_back > most ? kept_back : most;
+    };
+    std::uint64_t value = 0;
+    if (way == 0) static_cast<void>(ring.consumer.drain(note));
+    for (std::uint32_t left = 64; way == 1 && left != 0; --left) {
+      REQUIRE(ring.consumer.try_read(value) == status::ok);
+      note(value);
+    }
+    for (std::uint32_t left = 64; way == 2 && left != 0; --left) {
+      auto peeked = ring.consumer.try_peek();
+      note(peeked.value());
+      peeked.release();
+    }
+    CAPTURE(way);
+    CHECK(shown == 64);
+    CHECK(most <= 64 / 4);
+  }
+}

@@ -115,6 +115,17 @@ TEST_CASE("a_forks_copy_of_a_token_is_not_the_childs") {
   CHECK(thing.entry().state() == owner_state::alive);
 }
 
+TEST_CASE("a_holder_that_lets_go_while_it_is_asked_after_is_no_dead_one") {
+  const owned_thing thing;
+  auto token = thing.entry().take();
+  const auto seen = thing.entry().look([&](std::uint32_t, std::uint32_t) {
+    thing.entry().drop(*token);
+    return false;
+  });
+  CHECK(seen.state == owner_state::alive);
+  CHECK(thing.entry().state() == owner_state::free);
+}
+
 TEST_CASE("the_same_id_with_another_start_is_dead") {
   const owned_thing thing;
   REQUIRE(thing.entry().take());

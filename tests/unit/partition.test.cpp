@@ -3,11 +3,15 @@
 // partitions are made, and that their parts cover every element once, share no line, and differ by at most a
 // unit; for random large ones, that neighbors meet and nothing wraps. Not provable here: that no large one
 // differs; the arithmetic has no branch that only they take.
+#include "support/child_process.hpp"
 #include "support/random.hpp"
 
 #include <weir/partition.hpp>
 
 #include <catch2/catch.hpp>
+
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -264,6 +268,53 @@ TEST_CASE("boxes_intersect_where_they_share_an_element") {
   CHECK(row.contains(5, 3));
 }
 
+TEST_CASE("a_box_contains_another_if_every_element_of_that_lies_in_it") {
+  constexpr std::uint32_t edge = 3;
+  std::uint32_t wrong = 0;
+  const auto each_range = [](auto&& what) {
+    for (std::uint32_t first = 0; first < edge; ++first) {
+      for (std::uint32_t end = first + 1; end <= edge; ++end) what(first, end - first);
+    }
+  };
+  const box middle{.x = 1, .y = 1, .z = 1, .width = 1, .height = 1, .depth = 1};
+  const box slab{.x = 0, .y = 1, .z = 0, .width = 2, .height = 2, .depth = 3};
+  each_range([&](std::uint32_t x, std::uint32_t width) {
+    each_range([&](std::uint32_t y, std::uint32_t height) {
+      each_range([&](std::uint32_t z, std::uint32_t depth) {
+        const box inner{x, y, z, width, height, depth};
+        for (const auto& outer : {middle, slab}) {
+          bool all = true;
+          for (auto at = 0U; at < width * height * depth; ++at) {
+            all = all &&
+                  outer.contains(x + at % width, y + at / width % height, z + at / width / height);
+          }
+          wrong += outer.contains(inner) == all ? 0U : 1U;
+        }
+      });
+    });
+  });
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a_part_or_an_element_that_there_is_not_breaks_a_contract_and_ends_the_program") {
+  const auto made = partition::make({.width = 4}, ranges(2)).value();
+  const auto ends = [](auto call) {
+    weir::test::child_process child{[&] {
+      const rlimit no_dump{0, 0};
+      setrlimit(RLIMIT_CORE, &no_dump);
+      for (const int trap : {SIGILL, SIGTRAP}) {
+        signal(trap, SIG_DFL);  // without the test's own report
+      }
+      static_cast<void>(call());
+      return 0;
+    }};
+    return child.wait() == weir::test::child_process::killed;
+  };
+  CHECK(ends([&] { return made.part(made.count()); }));
+  CHECK(ends([&] { return made.part_at(4); }));
+  CHECK_FALSE(ends([&] { return made.part_at(3); }));
+}
+
 TEST_CASE("what_cannot_be_divided_is_refused") {
   const auto refuses = [](const geometry& shape, const cuts& cut = {}) {
     return partition::make(shape, cut).status() == status::bad_layout;
@@ -294,6 +345,7 @@ TEST_CASE("what_cannot_be_divided_is_refused") {
   CHECK(refuses({.width = 0x1'0000, .height = 0x1'0000}));
   CHECK(refuses({.width = 0x8000'0000, .element_size = 2}));
   CHECK(refuses({.width = 1, .height = 2, .row_stride = huge}));
+  CHECK(refuses({.width = 1, .height = 2, .row_stride = huge - 1}));  // with its padding
   CHECK(refuses({.width = 1, .planes = 2, .plane_stride = huge}));
   CHECK(refuses(
       {.width = 1, .height = huge, .planes = huge, .row_stride = huge, .plane_stride = huge}));

@@ -4,6 +4,7 @@
 #include "support/child_process.hpp"
 #include "support/guarded_span.hpp"
 #include "support/memories.hpp"
+#include "support/script.hpp"
 
 #include <weir/region.hpp>
 
@@ -293,6 +294,34 @@ TEST_CASE("reclaim_frees_what_the_dead_hold_and_leaves_the_living_alone") {
     CHECK(second.give_back() == status::stale);
     CHECK(there.set.owner(2) == owner_state::alive);
   }
+}
+
+TEST_CASE("a_region_that_is_reclaimed_while_its_dead_holder_is_looked_at_is_not_called_dead") {
+  using watched_set = weir::regions<std::uint32_t, weir::test::script_memory>;
+  const divided<std::uint32_t> there{{.shape = weir::geometry_of<std::uint32_t>(4, 2),
+                                      .cut = bands(2),
+                                      .members = 2,
+                                      .process_shared = true}};
+  const auto watched = watched_set::attach(there.control.bytes(), there.buffer.bytes()).value();
+  weir::test::shared_progress progress;
+  weir::test::child_process child{[&] {
+    const auto member = there.set.join().value();
+    const auto held = member.claim(0);
+    progress.set(0, held ? 1 : 2);
+    weir::test::sleep_until_killed();
+    return 1;
+  }};
+  progress.await(0, 1);
+  child.kill_only();
+  CHECK(watched.owner(0) == owner_state::dead);
+  {
+    // The second look at the word comes after the one at its holder.
+    const weir::test::scripted race{
+        weir::test::once(2, weir::test::access_to(weir::test::access_kind::load, there.word(0)),
+                         [&] { static_cast<void>(there.set.reclaim()); })};
+    CHECK(watched.owner(0) == owner_state::alive);
+  }
+  CHECK(watched.owner(0) == owner_state::free);
 }
 
 TEST_CASE("a_forked_copy_gives_nothing_back") {

@@ -178,12 +178,51 @@ TEST_CASE("impossible_options_are_refused") {
   // A format that is refused leaves what was there.
   CHECK(byte_regions::attach(control.bytes(), buffer.bytes(), tag).status() == status::ok);
   // Too many regions to count.
-  for (const auto& cut : {tiles(0xFFFF'FFFF, 0xFFFF'FFFF), tiles(0x1'0000, 0x1'0000),
-                          tiles(1 << 20, 2), bands(0x8000'0000)}) {
+  for (const auto& cut :
+       {tiles(0xFFFF'FFFF, 0xFFFF'FFFF), tiles(0x1'0000, 0x1'0000), tiles(1 << 20, 2),
+        bands(0x8000'0000), weir::cuts{.columns = 1 << 20, .slabs = 2}}) {
     const regions_options asked{.shape = {.width = 0xFFFF'FFFF}, .cut = cut};
     CHECK(byte_regions::bytes_required(asked) == 0);
     CHECK(format(asked) == status::bad_layout);
   }
+}
+
+TEST_CASE("a_control_block_is_refused_by_itself_as_by_those_who_embed_it") {
+  using control_type = weir::detail::region_control<weir::native_memory>;
+  const guarded_span memory{control_type::required(options)};
+  CHECK(control_type::lay_out(memory.bytes().first(memory.bytes().size() - 1), options).status() ==
+        status::bad_layout);
+  CHECK(
+      control_type::lay_out(memory.bytes(), {.shape = options.shape, .cut = bands(99)}).status() ==
+      status::bad_layout);
+  CHECK(control_type::lay_out(memory.bytes(), options, 1).status() ==
+        status::bad_layout);  // no version is odd at first
+  CHECK(control_type::lay_out(memory.bytes(), options, 2));
+  CHECK(memory.intact());
+}
+
+TEST_CASE("a_region_is_given_back_by_the_word_of_its_holding_and_by_no_other") {
+  using control_type = weir::detail::region_control<weir::native_memory>;
+  const guarded_span memory{control_type::required(options)};
+  const auto control = control_type::lay_out(memory.bytes(), options).value();
+  const auto first = control.claim(0, 1).value();
+  CHECK(control.give_back(0, first) == status::ok);
+  const auto second = control.claim(0, 2).value();
+  CHECK(control.give_back(0, first) == status::stale);
+  CHECK(control.is_held(0));
+  CHECK(control.give_back(0, second) == status::ok);
+  CHECK_FALSE(control.is_held(0));
+}
+
+TEST_CASE("regions_beside_a_version_table_of_fewer_versions_are_refused") {
+  const formatted there;
+  const auto table_at = *there.control.word(layout::data_offset);
+  REQUIRE(weir::version_table<>::format(there.control.bytes().subspan(table_at),
+                                        {.slots = count - 1,
+                                         .wake = wake_protocol::fenced,
+                                         .process_shared = true,
+                                         .type_tag = tag}));
+  CHECK(there.attach().status() == status::bad_layout);
 }
 
 TEST_CASE("elements_lie_as_their_type_asks") {

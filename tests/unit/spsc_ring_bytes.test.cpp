@@ -6,7 +6,9 @@
 #include <catch2/catch.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -241,4 +243,32 @@ TEST_CASE("claims_and_records_lie_at_eight") {
     REQUIRE(reinterpret_cast<std::uintptr_t>(record.bytes().data()) % 8 == 0);
     record.release();
   }
+}
+
+TEST_CASE("bytes_beyond_4_gib_are_too_large_and_not_what_is_left_of_their_number") {
+  using waiting = weir::wait_for_space<weir::spin>;
+  weir::test::both_sides<weir::bytes, weir::native_memory, waiting> ring{{.capacity = 256}};
+  const std::array<std::byte, 8> few{};
+  const auto size = static_cast<std::size_t>((std::uint64_t{1} << 32) | few.size());
+  if (size == few.size()) return;  // 32 bits have no such number
+  const std::span<const std::byte> many{few.data(), size};
+  CHECK(ring.producer.try_write(many) == status::too_large);
+  CHECK(ring.producer.write(many) == status::too_large);
+  const std::array<std::span<const std::byte>, 2> records{few, many};
+  CHECK(ring.producer.try_write_batch(records) == 1);
+  CHECK(ring.consumer.drain([](const auto&) {}).records == 1);
+}
+
+TEST_CASE("free_bytes_are_what_the_next_record_can_hold") {
+  both_sides ring{{.capacity = 256}};
+  CHECK(ring.producer.free_bytes() == 112);
+  std::uint32_t size = 40;
+  for (auto outcome = status::ok; size != 0 || outcome == status::ok;) {
+    const auto held = ring.producer.free_bytes();
+    outcome = write_pattern(ring.producer, 0, size);
+    if (outcome == status::ok && held < size) FAIL("more than " << held << ": " << size);
+    if (outcome != status::ok) size = size == 0 ? 0 : size - 8;
+  }
+  CHECK(ring.producer.free_bytes() == 0);
+  CHECK(ring.intact());
 }

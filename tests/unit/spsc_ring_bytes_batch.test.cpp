@@ -5,7 +5,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace spsc = weir::layout::spsc;
 using weir::status;
@@ -174,4 +177,24 @@ TEST_CASE("the_hint_never_passes_a_withheld_record") {
     if (ring.withhold(round, 30) != status::ok) FAIL("round " << round);
     if (ring.word(spsc::write_position) != published) FAIL("round " << round);
   }
+}
+
+TEST_CASE("a_batch_of_records_is_written_in_order_as_far_as_there_is_room") {
+  sides ring{{.capacity = 256}};
+  std::array<std::array<std::byte, 24>, 10> content;
+  std::array<std::span<const std::byte>, 10> records;
+  for (std::uint32_t number = 0; number < records.size(); ++number) {
+    weir::test::fill_pattern(content[number], number);
+    records[number] = content[number];
+  }
+  CHECK(ring.producer.try_write_batch(std::span{records}.first(3), 7) == 3);
+  CHECK(ring.producer.try_write_batch(std::span{records}.subspan(3), 7) ==
+        4);  // 32 bytes each, and a header
+  CHECK(ring.producer.try_write_batch(std::span{records}.subspan(7), 7) == 0);
+  std::uint32_t next = 0;
+  const auto drained = ring.consumer.drain([&](const weir::record_view& view) {
+    if (view.type != 7 || !weir::test::has_pattern(view.bytes, next++)) FAIL(next);
+  });
+  CHECK(drained.records == 7);
+  CHECK(ring.intact());
 }

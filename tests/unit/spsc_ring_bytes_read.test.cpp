@@ -226,3 +226,43 @@ TEST_CASE("reading_changes_no_byte_of_what_was_read") {
     CHECK(std::equal(before.begin(), before.end(), bytes.begin()));
   }
 }
+
+TEST_CASE("space_comes_back_by_the_quarter_of_the_ring_while_a_drain_goes_on") {
+  sides ring{{.capacity = 4096}};
+  ring.fill(200, 8);
+  std::uint32_t most = 0;
+  std::uint32_t shown = 0;
+  const auto done = ring.consumer.drain([&](const weir::record_view&) {
+    most = std::max(most, 16 * shown++ - ring.shared_read_position());
+  });
+  CHECK(done.records == 200);
+  CHECK(most <= 4096 / 4);
+}
+
+TEST_CASE("a_drain_that_ends_at_its_limit_lets_go_of_what_it_has_shown") {
+  sides ring{{.capacity = 4096}};
+  ring.fill(5, 8);
+  CHECK(ring.consumer.drain([](const auto&) {}, 3).records == 3);
+  CHECK(ring.shared_read_position() == 48);
+}
+
+TEST_CASE("only_the_oldest_record_can_be_released_and_only_once") {
+  sides ring{{.capacity = 4096}};
+  ring.consumer.try_peek().release();  // there was none
+  ring.consumer.flush();
+  CHECK(ring.there.ring.statistics().consumer.records == 0);
+  ring.fill(3, 8);
+  auto first = ring.consumer.try_peek();
+  auto moved = std::move(first);
+  first.release();
+  CHECK(ring.consumer.try_peek().sequence() == 0);
+  CHECK(read_pattern(ring.consumer, 0, 8));
+  moved.release();  // it was read by other means
+  CHECK(ring.consumer.try_peek().sequence() == 2);
+  auto second = ring.consumer.try_peek();
+  second.release();
+  second.release();
+  CHECK(ring.consumer.try_peek().sequence() == 4);
+  ring.consumer.flush();
+  CHECK(ring.there.ring.statistics().consumer.records == 2);
+}

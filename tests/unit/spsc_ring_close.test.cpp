@@ -145,3 +145,21 @@ TEST_CASE("a_typed_producer_notices_a_closing_consumer_at_the_next_event") {
   CHECK(ring.producer.try_write(1) == status::closed);
   CHECK(written * weir::detail::slot_shape<std::uint64_t>::stride <= 1024);
 }
+
+TEST_CASE("a_claim_that_outlives_the_closing_makes_no_room") {
+  weir::test::byte_sides ring{{.capacity = 256}};
+  REQUIRE(ring.producer.try_write({}) == status::ok);
+  {
+    const auto open = ring.producer.try_claim(8);
+    ring.producer.close();
+  }
+  CHECK(ring.producer.try_write({}) == status::closed);
+
+  weir::test::both_sides<std::uint64_t> typed{{.capacity = 64}};
+  REQUIRE(typed.producer.try_write(1) == status::ok);
+  {
+    const auto open = typed.producer.try_claim();
+    typed.producer.close();
+  }
+  CHECK(typed.producer.try_write(2) == status::closed);
+}

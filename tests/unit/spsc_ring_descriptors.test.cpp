@@ -241,3 +241,87 @@ TEST_CASE("a_typed_read_position_travels_too") {
   CHECK(ring.producer.acknowledge(9) == status::corrupt);
   CHECK(ring.producer.try_write(4) == status::corrupt);
 }
+
+TEST_CASE("damage_on_the_way_to_a_descriptor_is_corrupt_for_good") {
+  byte_sides ring{{.capacity = 256}};
+  publish(ring, 0, 8);
+  publish(ring, 1, 8);
+  const auto named = publish(ring, 2, 8);
+  auto& header = ring.word(spsc::data + 16);
+  const auto whole = header;
+  header = 7;
+  CHECK(ring.consumer.redeem(named).status() == status::corrupt);
+  header = whole;
+  CHECK(ring.consumer.try_peek().status() == status::corrupt);
+  CHECK(ring.consumer.redeem(named).status() == status::corrupt);
+
+  word_sides typed{{.capacity = 8}};
+  for (std::uint64_t value = 0; value < 3; ++value) {
+    REQUIRE(typed.producer.try_write(value) == status::ok);
+  }
+  auto& stamp = typed.word(spsc::data + 16);
+  stamp = 7;
+  const descriptor third{spsc::data + 2 * 16 + 8, 8, 2};
+  CHECK(typed.consumer.redeem(third).status() == status::corrupt);
+  stamp = 2;
+  CHECK(typed.consumer.try_peek().status() == status::corrupt);
+  CHECK(typed.consumer.redeem(third).status() == status::corrupt);
+}
+
+TEST_CASE("a_typed_descriptor_a_lap_ahead_is_corrupt_and_one_within_it_empty") {
+  word_sides ring{{.capacity = 8}};
+  const auto redeem = [&](std::uint32_t sequence) {
+    const auto offset = spsc::data + sequence % 8 * 16 + 8;
+    return ring.consumer.redeem({offset, 8, sequence}).status();
+  };
+  CHECK(redeem(0) == status::empty);
+  CHECK(redeem(7) == status::empty);
+  CHECK(redeem(8) == status::corrupt);
+  CHECK(redeem(0x7FFF'FFF8) == status::corrupt);
+  CHECK(redeem(0x8000'0000) == status::stale);
+  CHECK(redeem(0xFFFF'FFFF) == status::stale);
+}
+
+TEST_CASE("what_is_redeemed_is_let_go_of_at_once_with_all_that_precedes_it") {
+  byte_sides ring{{.capacity = 4096}};
+  publish(ring, 0, 8);
+  const auto named = publish(ring, 1, 8);
+  publish(ring, 2, 8);
+  ring.consumer.redeem(named).release();
+  CHECK(ring.word(spsc::read_position) == 32);
+
+  word_sides typed{{.capacity = 64}};
+  for (std::uint64_t value = 0; value < 3; ++value) {
+    REQUIRE(typed.producer.try_write(value) == status::ok);
+  }
+  typed.consumer.redeem({spsc::data + 16 + 8, 8, 1}).release();
+  CHECK(typed.word(spsc::read_position) == 2);
+}
+
+TEST_CASE("nothing_is_stale_or_empty_once_a_ring_is_corrupt") {
+  byte_sides ring{{.capacity = 256}};
+  const auto first = publish(ring, 1, 8);
+  const auto second = publish(ring, 2, 8);
+  const auto later = descriptor{second.offset + 16, 8, second.sequence + 2};
+  ring.consumer.redeem(first).release();
+  CHECK(ring.consumer.redeem(first).status() == status::stale);
+  CHECK(ring.consumer.redeem(later).status() == status::empty);
+  ring.word(second.offset - 8) = 7;
+  CHECK(ring.consumer.try_peek().status() == status::corrupt);
+  ring.word(second.offset - 8) = weir::record::commit_word(8);
+  for (const auto& named : {first, second, later}) {
+    CHECK(ring.consumer.redeem(named).status() == status::corrupt);
+  }
+
+  word_sides typed{{.capacity = 8}};
+  const auto value = typed.producer.try_claim().commit(0).record;
+  const auto next = typed.producer.try_claim().commit(1).record;
+  const auto none = descriptor{next.offset + 16, 8, 2};
+  typed.consumer.redeem(value).release();
+  typed.word(next.offset - 8) = 0x1235;
+  CHECK(typed.consumer.try_peek().status() == status::corrupt);
+  typed.word(next.offset - 8) = 2;
+  for (const auto& named : {value, next, none}) {
+    CHECK(typed.consumer.redeem(named).status() == status::corrupt);
+  }
+}

@@ -255,3 +255,37 @@ TEST_CASE("the_largest_byte_ring_works_wherever_its_positions_start") {
   }
   CHECK(memory.intact());
 }
+
+TEST_CASE("a_header_that_agrees_with_itself_about_an_impossible_ring_is_refused") {
+  const guarded_span memory{4096};
+  const auto attach = [&]<class Ring>(const Ring*, const weir::detail::header& fields) {
+    weir::detail::publish_header<weir::native_memory>(memory.bytes().data(), fields);
+    return Ring::attach(memory.bytes()).status();
+  };
+  for (const std::uint32_t size : {0U, 1U, 8U, 32U, 64U, 96U, 128U, 192U, 255U}) {
+    const auto outcome = attach(static_cast<byte_ring*>(nullptr),
+                                {.kind = static_cast<std::uint32_t>(layout::kind::spsc_bytes),
+                                 .total_size = layout::spsc::data + size,
+                                 .capacity = size,
+                                 .data_offset = layout::spsc::data,
+                                 .alignment = 8,
+                                 .max_record = size / 2 - 16,
+                                 .wake_protocol = 2});
+    CAPTURE(size);
+    CHECK(outcome == (size == 64 || size == 128 ? status::ok : status::bad_layout));
+  }
+  // With the last two the size in bytes has more than 32 bits; the header says what is left of it.
+  for (const std::uint32_t size : {0U, 1U, 2U, 3U, 4U, 6U, 0x1000'0000U, 0x8000'0000U}) {
+    const auto outcome = attach(static_cast<word_ring*>(nullptr),
+                                {.kind = static_cast<std::uint32_t>(layout::kind::spsc_slots),
+                                 .total_size = layout::spsc::data + size * 16,
+                                 .capacity = size,
+                                 .data_offset = layout::spsc::data,
+                                 .stride = 16,
+                                 .alignment = 8,
+                                 .max_record = 8,
+                                 .wake_protocol = 2});
+    CAPTURE(size);
+    CHECK(outcome == (size == 2 || size == 4 ? status::ok : status::bad_layout));
+  }
+}

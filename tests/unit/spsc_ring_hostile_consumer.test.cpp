@@ -226,6 +226,17 @@ TEST_CASE("a_forged_read_position_is_corrupt_for_good") {
   }
 }
 
+TEST_CASE("a_producer_that_closes_after_damage_still_says_corrupt") {
+  weir::test::byte_sides ring{{.capacity = 64}};
+  CHECK(ring.producer.acknowledge(64) == status::corrupt);
+  ring.producer.close();
+  CHECK(ring.producer.try_claim(8).status() == status::corrupt);
+  weir::test::both_sides<std::uint32_t> typed{{.capacity = 4}};
+  CHECK(typed.producer.acknowledge(5) == status::corrupt);
+  typed.producer.close();
+  CHECK(typed.producer.try_write(1) == status::corrupt);
+}
+
 TEST_CASE("a_read_position_that_goes_back_is_corrupt") {
   weir::test::byte_sides ring{{.capacity = 64}};
   for (std::uint32_t number = 0; number < 8; ++number) {
@@ -265,4 +276,48 @@ TEST_CASE("a_position_is_loaded_once_for_each_look") {
   CHECK(write_pattern(ring.producer, 0, 16) == status::full);
   CHECK(loads == 1);
   lying_watch::lie = nullptr;
+}
+
+TEST_CASE("taking_the_role_ends_in_a_ring_that_has_no_end") {
+  const weir::test::watchdog watchdog;
+  namespace record = weir::record;
+  const weir::test::test_ring<weir::bytes> there{{.capacity = 256}};
+  for (std::uint32_t offset = 0; offset < 224; offset += 32) {
+    *there.memory.word(spsc::data + offset) = record::commit_word(24);
+  }
+  *there.memory.word(spsc::data + 224) = record::commit_word(16);
+  *there.memory.word(spsc::data + 248) = record::padding_word(8);
+  CHECK(there.ring.producer().status() == status::corrupt);
+}
+
+TEST_CASE("taking_the_role_ends_though_every_stamp_that_is_looked_at_says_published") {
+  using weir::test::lying_watch;
+  const weir::test::watchdog watchdog;
+  const weir::test::test_ring<std::uint64_t, adversary_memory> there{{.capacity = 16}};
+  static const std::uint32_t* data;
+  static std::uint32_t stamps;
+  data = there.memory.word(spsc::data);
+  stamps = 0;
+  lying_watch::lie = [](const std::uint32_t* word, std::uint32_t value) noexcept {
+    return word >= data ? ++stamps : value;
+  };
+  auto producer = there.ring.producer();
+  lying_watch::lie = nullptr;
+  REQUIRE(producer);
+  CHECK(producer->free_slots() == 0);
+  CHECK(stamps == 16);
+}
+
+TEST_CASE("a_read_position_behind_what_is_withheld_is_corrupt") {
+  weir::test::byte_sides ring{{.capacity = 256}};
+  REQUIRE(write_pattern(ring.producer, 0, 8) == status::ok);
+  REQUIRE(ring.producer.try_claim(8).commit_later().outcome == status::ok);
+  CHECK(ring.producer.acknowledge(16) == status::ok);
+  CHECK(ring.producer.acknowledge(32) == status::corrupt);
+
+  weir::test::both_sides<std::uint64_t> typed{{.capacity = 8}};
+  REQUIRE(typed.producer.try_write(1) == status::ok);
+  REQUIRE(typed.producer.try_claim().commit_later(2).outcome == status::ok);
+  CHECK(typed.producer.acknowledge(1) == status::ok);
+  CHECK(typed.producer.acknowledge(2) == status::corrupt);
 }

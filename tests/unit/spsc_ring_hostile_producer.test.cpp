@@ -269,3 +269,35 @@ TEST_CASE("a_commit_word_that_changes_between_two_loads_is_used_as_it_was_first_
   CHECK(ring.consumer.read_position() == 32);
   lying_watch::lie = nullptr;
 }
+
+TEST_CASE("a_record_that_changes_between_search_and_look_is_not_redeemed") {
+  using weir::test::lying_watch;
+  static const std::uint32_t* header;
+  static std::uint32_t loads;
+  static std::uint32_t later;
+  loads = 0;
+  weir::test::both_sides<weir::bytes, adversary_memory> ring{{.capacity = capacity}};
+  auto claim = ring.producer.try_claim(20);
+  const auto named = claim.commit().record;
+  header = &ring.word(spsc::data);
+  later = record::commit_word(12);
+  const auto change = [](const std::uint32_t* word, std::uint32_t value) noexcept {
+    return word == header && loads++ != 0 ? later : value;
+  };
+  lying_watch::lie = change;
+  CHECK(ring.consumer.redeem(named).status() == status::corrupt);
+  lying_watch::lie = nullptr;
+  CHECK(loads == 2);
+  CHECK(ring.consumer.try_peek().status() == status::corrupt);
+
+  weir::test::both_sides<std::uint64_t, adversary_memory> typed{{.capacity = 8}};
+  const auto value = typed.producer.try_claim().commit(5).record;
+  header = &typed.word(spsc::data);
+  loads = 0;
+  later = 1U - 8;  // free again
+  lying_watch::lie = change;
+  CHECK(typed.consumer.redeem(value).status() == status::corrupt);
+  lying_watch::lie = nullptr;
+  CHECK(loads == 2);
+  CHECK(typed.consumer.try_peek().status() == status::corrupt);
+}

@@ -190,3 +190,53 @@ TEST_CASE("a_hint_that_is_no_position_of_the_ring_does_not_mislead_a_new_produce
   *there.memory.word(layout::spsc::write_position) = 4;
   CHECK(there.ring.producer().status() == status::corrupt);
 }
+
+TEST_CASE("who_is_refused_over_impossible_positions_leaves_the_ring_as_it_is") {
+  const byte_ring there{{.capacity = 64}};
+  for (const auto offset : {layout::spsc::read_position, layout::spsc::write_position,
+                            layout::spsc::producer_statistics, layout::spsc::consumer_statistics}) {
+    *there.memory.word(offset) = 0x101;
+  }
+  const auto without_owners = [&] {
+    const auto bytes = there.memory.bytes();
+    std::vector<std::byte> copy{bytes.begin(), bytes.end()};
+    for (const auto owner : {layout::spsc::producer_owner, layout::spsc::consumer_owner}) {
+      std::fill_n(copy.begin() + owner, 8, std::byte{0});  // its epoch, and its start
+    }
+    return copy;
+  };
+  const auto before = without_owners();
+  CHECK(there.ring.producer().status() == status::corrupt);
+  CHECK(there.ring.consumer().status() == status::corrupt);
+  CHECK(without_owners() == before);
+}
+
+namespace {
+struct unfenced_memory : weir::native_memory {
+  static auto register_for_heavy_fence(bool) noexcept -> bool { return false; }
+};
+}  // namespace
+
+TEST_CASE("who_cannot_be_fenced_by_others_keeps_no_asymmetric_protocol") {
+  using unfenced = test_ring<weir::bytes, unfenced_memory>;
+  const unfenced asked{{.capacity = 64, .wake = wake_protocol::asymmetric}};
+  CHECK(asked.ring.producer().status() == status::unsupported);
+  CHECK(asked.ring.consumer().status() == status::unsupported);
+  const unfenced chosen{{.capacity = 64}};
+  CHECK(chosen.ring.wake() == wake_protocol::fenced);
+  CHECK(chosen.ring.producer());
+  CHECK(chosen.ring.consumer<weir::park>());
+}
+
+TEST_CASE("a_hint_that_is_no_position_of_a_typed_ring_does_not_mislead_a_new_producer") {
+  const word_ring there{{.capacity = 64}};
+  {
+    auto producer = there.ring.producer().value();
+    REQUIRE(producer.try_write(0) == status::ok);
+  }
+  for (const std::uint32_t hint : {0U, 65U, 0x4000'0000U, 0x8000'0000U, 0xFFFF'FFFFU}) {
+    *there.memory.word(layout::spsc::write_position) = hint;
+    CHECK(there.ring.producer());
+    CHECK(*there.memory.word(layout::spsc::write_position) == 1);
+  }
+}

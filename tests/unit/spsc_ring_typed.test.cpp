@@ -231,3 +231,53 @@ TEST_CASE("a_float_travels_and_so_does_a_type_that_is_allowed_to") {
   CHECK(other.producer.try_write({1, 2}) == status::ok);
   CHECK(other.consumer.try_peek().value().second == 2);
 }
+
+TEST_CASE("slots_come_back_by_the_quarter_of_the_ring_while_a_drain_goes_on") {
+  word_sides ring{{.capacity = 64}};
+  for (std::uint64_t value = 0; value < 64; ++value) {
+    REQUIRE(ring.producer.try_write(value) == status::ok);
+  }
+  std::uint32_t most = 0;
+  std::uint32_t shown = 0;
+  const auto done = ring.consumer.drain([&](const std::uint64_t&) {
+    const auto kept_back = shown++ - ring.word(spsc::read_position);
+    most = kept_back > most ? kept_back : most;
+  });
+  CHECK(done.records == 64);
+  CHECK(most <= 64 / 4);
+}
+
+TEST_CASE("a_claim_that_is_over_writes_nothing") {
+  word_sides ring{{.capacity = 2}};
+  auto claim = ring.producer.try_claim();
+  CHECK(claim.commit(1).outcome == status::ok);
+  REQUIRE(ring.producer.try_write(2) == status::ok);
+  CHECK(claim.commit(9).outcome == status::stale);
+  CHECK(claim.commit_later(9).outcome == status::stale);
+  std::uint64_t value = 0;
+  REQUIRE(ring.consumer.try_read(value) == status::ok);
+  CHECK(value == 1);
+  REQUIRE(ring.consumer.try_read(value) == status::ok);
+  CHECK(value == 2);
+}
+
+TEST_CASE("only_the_oldest_slot_can_be_released_and_only_once") {
+  word_sides ring{{.capacity = 8}};
+  ring.consumer.try_peek().release();  // there was none
+  for (std::uint64_t value = 0; value < 3; ++value) {
+    REQUIRE(ring.producer.try_write(value) == status::ok);
+  }
+  auto first = ring.consumer.try_peek();
+  auto moved = std::move(first);
+  first.release();
+  CHECK(ring.consumer.try_peek().value() == 0);
+  std::uint64_t value = 9;
+  CHECK(ring.consumer.try_read(value) == status::ok);
+  CHECK(value == 0);
+  moved.release();  // it was read by other means
+  CHECK(ring.consumer.try_peek().value() == 1);
+  auto second = ring.consumer.try_peek();
+  second.release();
+  second.release();
+  CHECK(ring.consumer.try_peek().value() == 2);
+}

@@ -5,6 +5,7 @@
 #include "support/guarded_span.hpp"
 #include "support/memories.hpp"
 #include "support/random.hpp"
+#include "support/script.hpp"
 
 #include <weir/version_table.hpp>
 
@@ -188,6 +189,15 @@ TEST_CASE("a_version_that_a_dead_writer_left_odd_stays_odd_until_it_is_whole_aga
   CHECK(slot.end() == 2);
 }
 
+TEST_CASE("what_is_half_the_numbers_ahead_is_not_reached") {
+  for (const std::uint32_t target : {0U, 0x7FFF'FFFEU, 0x8000'0000U, 0xFFFF'FFFEU}) {
+    CHECK(weir::has_reached(target, target));
+    CHECK(weir::has_reached(target + 0x7FFF'FFFEU, target));
+    CHECK_FALSE(weir::has_reached(target + 0x8000'0000U, target));
+    CHECK_FALSE(weir::has_reached(target - 2, target));
+  }
+}
+
 TEST_CASE("a_target_is_reached_by_whole_versions_only") {
   for (const std::uint32_t start : {0U, 0x7FFF'FFFCU, 0xFFFF'FFFCU}) {
     table_of<> there{{.slots = 200, .start_version = start}};
@@ -303,4 +313,70 @@ TEST_CASE("a_table_may_lie_inside_something_else") {
   const auto untouched = [](std::byte byte) { return byte == std::byte{0x5A}; };
   CHECK(std::ranges::all_of(memory.bytes().first(1024), untouched));
   CHECK(std::ranges::all_of(memory.bytes().last(256), untouched));
+}
+
+TEST_CASE("a_publication_at_any_step_of_a_look_is_found_by_it_or_by_the_next") {
+  using weir::test::script_memory;
+  for (const std::uint32_t slots : {3U, 200U, 5000U}) {
+    for (std::uint32_t step = 1, last = 0; last == 0; ++step) {
+      table_of<script_memory> there{{.slots = slots}};
+      auto reader = there.reader();
+      reader.mark_all_seen();
+      there.slot(0).publish();
+      std::uint32_t found = 0;
+      std::uint32_t published = 0;
+      const auto note = [&](std::uint32_t slot, std::uint32_t) { found += slot == 2 ? 1U : 0U; };
+      {
+        const weir::test::scripted race{weir::test::once(
+            step, [](const auto&) { return true; }, [&] { published = there.slot(2).publish(); })};
+        reader.changed(note);
+      }
+      last = published == 0 ? 1 : 0;
+      reader.changed(note);
+      if (found != (last == 0 ? 1U : 0U)) FAIL("slots " << slots << " step " << step);
+    }
+  }
+}
+
+TEST_CASE("a_look_at_any_step_of_a_publication_loses_nothing") {
+  using weir::test::script_memory;
+  for (const std::uint32_t slots : {3U, 200U, 5000U}) {
+    for (std::uint32_t step = 1, last = 0; last == 0; ++step) {
+      table_of<script_memory> there{{.slots = slots}};
+      auto reader = there.reader();
+      reader.mark_all_seen();
+      std::uint32_t found = 0;
+      bool looked = false;
+      const auto note = [&](std::uint32_t, std::uint32_t) { ++found; };
+      auto slot = there.slot(2);
+      {
+        const weir::test::scripted race{weir::test::once(
+            step, [](const auto&) { return true; },
+            [&] {
+              looked = true;
+              reader.changed(note);
+            })};
+        slot.publish();
+      }
+      last = looked ? 0 : 1;
+      reader.changed(note);
+      if (found != 1) FAIL("slots " << slots << " step " << step);
+    }
+  }
+}
+
+TEST_CASE("what_lies_behind_the_last_version_is_no_version") {
+  const weir::version_table_options options{.slots = 200};
+  const auto size = static_cast<std::size_t>(weir::version_table<>::bytes_required(options));
+  const weir::test::guarded_span memory{size + 256};
+  const auto table = weir::version_table<>::format(memory.bytes().first(size), options).value();
+  for (std::uint32_t at = 0; at < 256; at += 4) {
+    *memory.word(static_cast<std::uint32_t>(size) + at) = 2;
+  }
+  std::vector<std::uint32_t> seen(weir::version_table<>::seen_words(200) + 64);
+  auto reader = table.reader(seen).value();
+  std::uint32_t beyond = 0;
+  table.slot(199)->publish();
+  reader.changed([&](std::uint32_t slot, std::uint32_t) { beyond += slot >= 200 ? 1U : 0U; });
+  CHECK(beyond == 0);
 }

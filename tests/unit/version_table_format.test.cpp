@@ -231,3 +231,24 @@ TEST_CASE("any_bytes_in_a_table_lead_to_a_bounded_number_of_steps_inside_it") {
     CHECK(memory.intact());
   }
 }
+
+TEST_CASE("a_header_that_agrees_with_itself_about_an_impossible_number_of_slots_is_refused") {
+  const guarded_span memory{4096};
+  // As long as can be said, so that only the number is wrong: attaching looks at the header alone.
+  const std::span<std::byte> span{memory.bytes().data(), 0xFFFF'FFFF};
+  for (const std::uint32_t slots : {0U, 1U, 129U, 1U << 24, (1U << 24) + 1, 1U << 25}) {
+    const auto data_offset = weir::detail::version_shape::of(slots).data_offset();
+    weir::detail::publish_header<weir::native_memory>(
+        memory.bytes().data(), {.kind = static_cast<std::uint32_t>(layout::kind::version_table),
+                                .total_size = data_offset + slots * 4,
+                                .data_offset = data_offset,
+                                .stride = 4,
+                                .wake_protocol = 2,
+                                .slots = slots});
+    const bool possible = slots != 0 && slots <= 1U << 24;
+    CAPTURE(slots);
+    CHECK(version_table<>::attach(span).status() == (possible ? status::ok : status::bad_layout));
+    if (!possible)
+      CHECK(version_table<>::format(span, {.slots = slots}).status() == status::bad_layout);
+  }
+}

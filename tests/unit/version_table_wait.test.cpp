@@ -154,6 +154,33 @@ TEST_CASE("where_nobody_may_sleep_nobody_is_woken") {
   const auto cost = weir::test::count_memory::cost_of([&] { table.slot(0)->publish(); });
   CHECK(cost.modifies == 2);
   CHECK(cost.wakes == 0);
+  weir::stop_word stop;
+  const auto stopping = weir::test::count_memory::cost_of([&] { table.request_stop(stop); });
+  CHECK(stop.requested());
+  CHECK(stopping.modifies + stopping.fences + stopping.wakes == 0);
+}
+
+TEST_CASE("a_publication_rings_no_doorbell_at_which_nobody_may_sleep") {
+  using counted_bell = weir::doorbell<weir::test::count_memory>;
+  using counted_table = version_table<weir::test::count_memory>;
+  const guarded_span bell_memory{counted_bell::bytes_required()};
+  const auto bell =
+      counted_bell::format(bell_memory.bytes(), {.wake = wake_protocol::none}).value();
+  const guarded_span memory{counted_table::bytes_required({.slots = 3})};
+  const auto table = counted_table::format(memory.bytes(), {.slots = 3}, bell).value();
+  *bell.park_word() |= 1;
+  const auto cost = weir::test::count_memory::cost_of([&] { table.slot(0)->publish(); });
+  CHECK(cost.fences + cost.wakes == 0);
+  CHECK(table.version(0) == 2);
+}
+
+TEST_CASE("a_wait_without_a_peer_to_ask_after_goes_on_until_its_deadline") {
+  const weir::test::watchdog watchdog;
+  const table_of<> there{{.slots = 3}};
+  const auto until =
+      native_memory::now() + weir::park::longest_sleep + std::chrono::milliseconds{50};
+  CHECK(there.table.wait([] { return status::empty; }, until) == status::timed_out);
+  CHECK(native_memory::now() >= until);
 }
 
 TEST_CASE("a_publication_before_any_step_of_a_sleeper_ends_its_wait") {

@@ -176,6 +176,30 @@ TEST_CASE("a_sleeper_asks_after_its_peer_and_looks_once_more_when_it_is_dead") {
   CHECK(there.condition.looks >= weir::park::looks_before_sleep + 3);
 }
 
+namespace {
+
+/// A peer that publishes, and dies before it is asked after.
+struct published_and_died {
+  status answer = status::empty;
+  auto look() noexcept -> status { return answer; }
+  auto peer() noexcept -> status {
+    answer = status::ok;
+    return status::peer_dead;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what_a_peer_published_just_before_it_died_counts_more_than_its_death") {
+  const weir::test::watchdog watchdog;
+  waiting there;
+  published_and_died condition;
+  using request = weir::detail::wait_request<native_memory, published_and_died>;
+  CHECK(weir::detail::await<weir::park_after<1>>(request{there.bell, condition, weir::no_deadline,
+                                                         nullptr, there.counters}) == status::ok);
+  CHECK(there.counters.late_wakes == 0);
+}
+
 TEST_CASE("what_outlasts_a_wait_is_empty_and_full_alone") {
   for (std::uint32_t number = 0; number < 18; ++number) {
     const auto outcome = static_cast<status>(number);

@@ -152,10 +152,13 @@ class broadcast_writer {
     number_ = 0;
     for (auto at = sync_; at != position_;) {
       detail::broadcast_head head;
-      Memory::copy_out_words(&head, control_.record_at(at), record::header_size);
+      auto* const there = control_.record_at(at);
+      Memory::copy_out_words(&head, there, record::header_size);
       if (!control_.judge(head.word, at, position_)) return false;
       if (!record::is_padding(head.word)) {
-        Memory::copy_out_words(&head, control_.record_at(at), sizeof head);
+        // Only what was not judged: a word that is loaded again may be another.
+        Memory::copy_out_words(&head.number_low, there + record::header_size / sizeof(*there),
+                               detail::broadcast_head::number_size);
         number_ = head.number() + 1;
         newest = at;
       }

@@ -105,7 +105,7 @@ class mpsc_byte_reader {
     }
     position_ = position;
     records_ += count;
-    return outcome == status::pending ? status::ok : outcome;
+    return outcome;
   }
 
   /// Clears what was read, lets the producers have it, and wakes those that sleep.

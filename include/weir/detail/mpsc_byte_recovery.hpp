@@ -69,7 +69,7 @@ class mpsc_byte_recovery {
     if (same && owner.state == owner_state::alive) return {status::pending};
     const auto intent = control_.load_intent(slot);
     const bool open = same && owner.state == owner_state::dead && intent &&
-                      intent.ahead_of(position / record::alignment) == 0 &&
+                      intent.ahead_of(position / record::alignment) == 0 && intent.length() != 0 &&
                       intent.length() <= claimed;
     if (open) return {status::peer_dead, intent.length() * record::alignment, word};
     // Committed, and the slot left, since the word was loaded? Otherwise no producer wrote it.

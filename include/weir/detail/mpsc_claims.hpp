@@ -105,8 +105,6 @@ class mpsc_claims {
   [[nodiscard]] auto position() const noexcept -> std::uint64_t { return position_; }
   /// End of the last claim, of this producer's that is.
   [[nodiscard]] auto end() const noexcept -> std::uint64_t { return guess_; }
-  /// Up to here everything is known to be free.
-  [[nodiscard]] auto limit() const noexcept -> std::uint64_t { return limit_; }
   /// Bytes (slots) free, as last seen. Other producers may have taken some of them.
   [[nodiscard]] auto room() const noexcept -> std::uint32_t {
     return limit_ > guess_ ? static_cast<std::uint32_t>(limit_ - guess_) : 0;

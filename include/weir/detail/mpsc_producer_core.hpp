@@ -42,8 +42,9 @@ class mpsc_producer_core {
   [[nodiscard]] auto resume() noexcept -> status {
     counters_ = load_statistics<Memory, producer_statistics>(statistics_words());
     before_ = counters_;
-    resumed_ = true;
-    return writer_.resume();
+    const auto outcome = writer_.resume();
+    resumed_ = outcome == status::ok;
+    return outcome;
   }
 
   /// Claims one record of `size` bytes. Returns  ok, full, too_large, closed, corrupt, busy.

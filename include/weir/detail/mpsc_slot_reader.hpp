@@ -112,7 +112,7 @@ class mpsc_slot_reader {
     }
     position_ = position;
     records_ += count;
-    return outcome == status::pending ? status::ok : outcome;
+    return outcome;
   }
 
   /// Lets the producers have everything before the position, and wakes those that sleep.

@@ -98,11 +98,11 @@ class spsc_producer_core {
     store_counters();
   }
 
-  /// Flushes, then says that nothing more will come. The next claim gets `closed`.
+  /// Flushes, then says that nothing more will come. The next claim gets `closed`, or `corrupt` as before.
   void close() noexcept {
     flush();
     control_.close(layout::closed_by_producer);
-    end(status::closed);
+    if (over_ != status::corrupt) end(status::closed);
     data_bell_.ring();
   }
 
@@ -148,7 +148,6 @@ class spsc_producer_core {
   }
   [[nodiscard]] auto dropped() const noexcept -> std::uint32_t { return counters_.drops; }
   [[nodiscard]] auto writer() const noexcept -> const Writer& { return writer_; }
-  [[nodiscard]] auto control() const noexcept -> const spsc_control<Memory>& { return control_; }
 
  private:
   /// Seven words per event would cost a tenth of the throughput of large records (bench/README.md).
