@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace mpsc = weir::layout::mpsc;
@@ -209,4 +210,12 @@ TEST_CASE("damage_before_a_named_record_ends_the_search_and_the_ring") {
     ring.word(first.offset - 8) = weir::record::commit_word(8);
     CHECK(ring.consumer.try_peek().status() == status::corrupt);
   }
+  mpsc_sides<std::uint64_t> typed{{.capacity = 8}, 1};
+  const auto before = typed.producers[0].try_claim().commit(1).record;
+  const auto named = typed.producers[0].try_claim().commit(2).record;
+  auto& stamp = typed.word(before.offset - 8);
+  const auto whole = std::exchange(stamp, 0x1235);
+  CHECK(typed.consumer.redeem(named).status() == status::corrupt);
+  stamp = whole;
+  CHECK(typed.consumer.try_peek().status() == status::corrupt);
 }
