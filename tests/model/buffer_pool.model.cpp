@@ -306,6 +306,7 @@ void death_while_reclaiming(model::run& run) {
 }
 
 constexpr model::scenario scenarios[] = {
+    {"pool: what is shown of two holders' buffer is there", show},
     {"pool: two members take turns with one buffer", take_turns<2, 1>},
     {"pool: two members and two buffers", take_turns<2, 2>},
     {"pool: three members and one buffer", three_look_once, {.preemptions = 3}},
@@ -316,7 +317,6 @@ constexpr model::scenario scenarios[] = {
     {"pool: a stale handle does nothing, across generation 2^31", stale_handle_at_half},
     {"pool: a stale handle does nothing, in the last generations", stale_handle_at_the_end},
     {"pool: what is read under a version is whole", versions},
-    {"pool: what is shown of two holders' buffer is there", show},
     {"pool: whichever step a member dies before, nothing is lost", death, {.kills = 1}},
     {"pool: nor if the reclaimer dies", death_while_reclaiming, {.kills = 2}},
 };

@@ -3,8 +3,9 @@
 //
 // Proved, for every execution within the bounds: no value is torn, an older one never follows a newer one, the
 // last one before a pause is always shown, asleep too; what was written before an update is seen by whoever is
-// shown it; whoever dies at any step has a successor that misses no newest value.
-// Bounds: one or two keys, up to three updates, one death of either side.
+// shown it; bytes that were shown stay until their key is shown again; whoever dies at any step has a
+// successor that misses no newest value.
+// Bounds: one or two keys, up to four updates, one death of either side.
 #include "model/policies.hpp"
 #include "model/scenario.hpp"
 
@@ -13,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace {
@@ -123,6 +125,40 @@ void beside_a_ring(run& run) {
   static_cast<void>(run.go());
 }
 
+/// The bytes of a key stay what they are until it is shown again, also while another key is.
+void bytes_stay(run& run) {
+  using bytes_lane = coalesce<bytes, model_memory, uncounted>;
+  const auto lane = bytes_lane::format(run.bytes(bytes_lane::bytes_required(2, sizeof(word))),
+                                       {.keys = 2, .max_value = 4, .wake = wake_protocol::none})
+                        .value();
+  auto producer = run.as(1, [&] { return lane.producer().value(); });
+  auto consumer = run.as(2, [&] { return lane.consumer().value(); });
+  const auto put = [&](word key, word value) {
+    run.check(producer.update(key, std::as_bytes(std::span{&value, 1})) == status::ok,
+              "never full");
+  };
+  std::span<const std::byte> second;
+  const auto look = [&](const coalesced<bytes>& news) {
+    word kept = 1;
+    if (!second.empty()) model_memory::copy_out(&kept, second.data(), sizeof kept);
+    run.check(kept == 1, "what was shown before stays");
+    second = news.key == 1 ? news.value : second;
+  };
+  for (word value = 1; value <= 2; ++value) {
+    run.as(1, [&] { put(0, value), put(1, value); });
+    if (value == 1) run.as(2, [&] { static_cast<void>(consumer.drain(look)); });
+  }
+  run.thread("producer", [&] {
+    for (word value = 3; value <= 4; ++value) put(1, value);
+  });
+  run.thread("consumer", [&] {
+    static_cast<void>(consumer.drain([&](const coalesced<bytes>& news) {
+      if (news.key == 0) look(news);
+    }));
+  });
+  static_cast<void>(run.go());
+}
+
 /// An update before the close is shown before `closed` is said.
 void closed(run& run, wake_protocol wake) {
   const auto lane = make_lane(run, wake, 1);
@@ -214,6 +250,7 @@ constexpr scenario scenarios[] = {
     {"coalesce: the last update is shown asleep, asymmetric", asleep_asymmetric, few},
     {"coalesce: the last update is shown asleep, at flush", asleep_at_flush, few},
     {"coalesce: what preceded an update is there for whoever is shown it", beside_a_ring},
+    {"coalesce: the bytes of a key stay until it is shown again", bytes_stay},
     {"coalesce: an update before a close is shown, fenced", closed_fenced, few},
     {"coalesce: an update before a close is shown, asymmetric", closed_asymmetric, few},
     {"coalesce: a dead producer's successor loses nothing", producer_dies, first_dies},

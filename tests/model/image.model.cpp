@@ -140,6 +140,28 @@ void view_while_written(model::run& run) {
   static_cast<void>(run.go());
 }
 
+/// Two frames, one in each buffer, against a view that may come from before them.
+void two_flips(model::run& run) {
+  test_image there{run, 1};
+  auto worker = there.join(run, 1);
+  auto viewer = there.join(run, 2);
+  auto directs = there.direct(run, 1);
+  run.thread("worker and director", [&] {
+    for (int frame = 0; frame < 2; ++frame) {
+      auto band = worker.claim(0);
+      if (!band) return run.check(band.status() == status::empty, "held up by a view only");
+      write(run, *band);
+      const auto outcome = directs.flip();
+      run.check(outcome == status::ok || outcome == status::busy, "flipped, or viewed");
+    }
+  });
+  run.thread("viewer", [&] {
+    word newest = 0;
+    look(run, there, viewer, newest);
+  });
+  static_cast<void>(run.go());
+}
+
 /// All three apart.
 void three_parts(model::run& run) {
   test_image there{run, 1};
@@ -265,6 +287,7 @@ constexpr model::scenario scenarios[] = {
      take_turns<wake_protocol::asymmetric, 1>},
     {"image: frame numbers wrap", wrap},
     {"image: what a view shows is whole, while the other buffer is written", view_while_written},
+    {"image: a view shows its frame, though two flips came over it", two_flips},
     {"image: so with a director of its own", three_parts, {.preemptions = 3}},
     {"image: a viewer is woken for the next frame, fenced", wait_for_frame<wake_protocol::fenced>},
     {"image: a viewer is woken for the next frame, asymmetric",

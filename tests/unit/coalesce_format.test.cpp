@@ -214,3 +214,21 @@ TEMPLATE_TEST_CASE("a_consumer_that_was_showing_a_key_that_does_not_exist_is_cor
     CHECK(outcome == (showing <= keys ? status::ok : status::corrupt));
   }
 }
+
+TEMPLATE_TEST_CASE("a_key_that_was_being_shown_and_is_damaged_now_is_corrupt", "", byte_values,
+                   word_values) {
+  for (const std::uint32_t state : {0x20U, 0x15U, 0x13U, 3U, 0U}) {
+    const formatted<TestType> there;
+    const auto view = TestType::attach(there.memory.bytes(), tag).value();
+    *there.memory.word(layout::coalesce::showing) = 1 + 7;
+    auto consumer = view.consumer().value();
+    const weir::detail::coalesce_shape shape{keys, largest};
+    *there.memory.word(shape.data_offset() + 7 * static_cast<std::uint32_t>(shape.key_stride())) =
+        state;
+    CAPTURE(state);
+    std::uint32_t shown = 0;
+    CHECK(consumer.drain([&](const auto&) { ++shown; }).outcome == status::corrupt);
+    CHECK(shown == 0);
+    CHECK(consumer.wait() == status::corrupt);
+  }
+}

@@ -118,9 +118,20 @@ TEST_CASE("a_director_that_waits_for_long_asks_after_those_who_hold_it_up") {
   };
   auto mine = there.view.join().value();
   CHECK(wait() == status::timed_out);  // nobody holds anything
+  weir::test::shared_progress progress;
+  {
+    child_process idle{[&] {
+      const auto member = there.view.join().value();
+      progress.set(1, 1);
+      weir::test::sleep_until_killed();
+      return 1;
+    }};
+    progress.await(1, 1);
+    idle.kill_only();
+    CHECK(wait() == status::timed_out);  // the dead one held nothing
+  }
   REQUIRE(mine.claim(0).value().commit() == status::ok);
   REQUIRE(mine.claim(1).value().commit() == status::ok);
-  weir::test::shared_progress progress;
   child_process child{[&] {
     auto member = there.view.join().value();
     const auto view = member.view();
@@ -204,6 +215,19 @@ TEST_CASE("an_image_with_more_members_than_its_pins_have_bits_is_refused") {
   static_cast<void>(pixels::format(memory.bytes(), options_of()).value());
   REQUIRE(band_control::lay_out(memory.bytes().subspan(bands_at), too_many));
   CHECK(pixels::attach(memory.bytes()).status() == status::bad_layout);
+  // A header that says the same of them, where one more takes no more room.
+  auto most = options_of();
+  most.cut = bands(3);
+  most.members = 31;
+  static_cast<void>(pixels::format(memory.bytes(), most).value());
+  for (const std::uint32_t asked : {31U, 32U}) {
+    const weir::regions_options of_bands{.shape = most.shape, .cut = most.cut, .members = asked};
+    REQUIRE(band_control::lay_out(memory.bytes().subspan(bands_at), of_bands));
+    *memory.word(layout::capacity) = asked;
+    CHECK(pixels::attach(memory.bytes()).status() ==
+          (asked == 31 ? status::ok : status::bad_layout));
+    CHECK(band_control::required(of_bands) == 908);
+  }
 }
 
 TEST_CASE("a_forks_copy_of_a_view_ends_nothing") {

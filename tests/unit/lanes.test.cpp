@@ -473,3 +473,22 @@ TEST_CASE("the_inline_mode_has_lanes_too") {
   std::uint64_t value = 0;
   CHECK(consumer.try_read(value) == status::ok);
 }
+
+TEST_CASE("the_limit_of_a_drain_is_one_for_all_lanes_and_the_space_comes_back") {
+  const there<std::uint64_t> here{{.lanes = 2, .capacity = 64}};
+  auto first = here.view.producer().value();
+  auto second = here.view.producer().value();
+  auto consumer = here.view.consumer().value();
+  for (std::uint64_t value = 0; value < 2; ++value) {
+    REQUIRE(first.try_write(value) == status::ok);
+    REQUIRE(second.try_write(10 + value) == status::ok);
+  }
+  std::uint32_t shown_now = 0;
+  const auto count = [&](std::uint64_t) { ++shown_now; };
+  CHECK(consumer.drain(count, 3).records == 3);
+  CHECK(shown_now == 3);
+  while (first.try_write(2) == status::ok) {
+  }
+  CHECK(consumer.drain(count, 4).records == 4);
+  CHECK(first.try_write(2) == status::ok);
+}

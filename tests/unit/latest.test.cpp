@@ -569,3 +569,14 @@ TEST_CASE("the_successor_of_a_writer_that_closed_writes_nothing_more") {
   CHECK(successor.write(2U) == status::closed);
   CHECK(value.version() == 1);
 }
+
+TEST_CASE("nothing_is_new_before_the_first_value_whatever_its_number") {
+  for (const auto start : notable_versions) {
+    test_latest there{{.size = 20, .start_version = start}};
+    std::array<std::byte, 20> out{};
+    CHECK(there.reader.wait() == status::empty);
+    CHECK(there.reader.try_read_new(out) == status::empty);
+    REQUIRE(there.write(1) == status::ok);
+    CHECK(there.reader.wait() == status::ok);
+  }
+}

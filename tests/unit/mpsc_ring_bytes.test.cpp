@@ -5,8 +5,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -382,4 +385,24 @@ TEST_CASE("space_comes_back_by_the_quarter_of_the_ring_however_it_is_read") {
     CHECK(shown == 200);
     CHECK(most <= 4096 / 4);
   }
+}
+
+TEST_CASE("what_a_record_leaves_behind_the_capacity_is_cleared_when_it_was_read") {
+  mpsc_sides<weir::bytes> ring{{.capacity = 256}, 1};
+  const auto data = mpsc_data(ring.there.ring, ring.there.memory);
+  const auto behind = std::span{data.data() + data.size(), ring.there.memory.bytes().data() +
+                                                               ring.there.memory.bytes().size()};
+  const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
+  std::array<std::byte, 37> record;
+  record.fill(std::byte{0xFF});
+  std::uint32_t used = 0;
+  for (int round = 0; round < 50; ++round) {
+    REQUIRE(ring.producers[0].try_write(record) == status::ok);
+    used += std::ranges::all_of(behind, is_zero) ? 0U : 1U;
+    std::array<std::byte, 37> out{};
+    REQUIRE(ring.consumer.try_read(out).outcome == status::ok);
+    ring.consumer.flush();
+    REQUIRE(std::ranges::all_of(behind, is_zero));
+  }
+  CHECK(used > 5);
 }

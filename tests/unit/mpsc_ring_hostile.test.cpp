@@ -501,3 +501,38 @@ TEST_CASE("no_consumer_goes_on_from_positions_that_no_ring_for_many_has") {
   *typed.memory.word(mpsc::read_position + 4) = 0x8000'0000;
   CHECK(typed.ring.consumer().status() == status::corrupt);
 }
+
+TEST_CASE("a_producer_that_found_damage_near_the_last_position_claims_nothing_more") {
+  weir::test::mpsc_test_ring<weir::bytes> there{{.capacity = 256, .producers = 1}};
+  for (const auto offset : {mpsc::claim_position, mpsc::read_position}) {
+    *there.memory.word(offset) = 0U - 64;
+    *there.memory.word(offset + 4) = 0x7FFF'FFFF;
+  }
+  auto producer = there.ring.producer().value();
+  CHECK(producer.acknowledge(0U - 60) == status::corrupt);
+  CHECK(producer.try_write({}) == status::corrupt);
+  CHECK(producer.try_claim(8).status() == status::corrupt);
+  CHECK(*there.memory.word(mpsc::claim_position) == 0U - 64);
+}
+
+TEST_CASE("no_producer_begins_at_positions_that_no_ring_for_many_has") {
+  weir::test::mpsc_test_ring<weir::bytes> there{{.capacity = 256, .producers = 1}};
+  *there.memory.word(mpsc::read_position) = 8;
+  CHECK(there.ring.producer().status() == status::corrupt);
+  CHECK(there.ring.producer_owner(0) == weir::owner_state::free);
+  *there.memory.word(mpsc::read_position) = 0;
+  CHECK(there.ring.producer());
+}
+
+TEST_CASE("an_intent_longer_than_what_is_claimed_skips_nothing") {
+  mpsc_sides<weir::bytes> ring{
+      {.capacity = 256, .producers = 4, .recoverable = true, .start_position = 64}, 1};
+  auto claim = ring.producers[0].try_claim(8);
+  auto* const intent =
+      reinterpret_cast<std::uint64_t*>(&ring.word(mpsc::producer_slots + mpsc::slot_intent));
+  ++*intent;
+  const auto done = ring.consumer.recover([](auto, auto) { return false; });
+  CHECK(done.outcome == status::corrupt);
+  CHECK(done.claims == 0);
+  CHECK(ring.consumer.try_peek().status() == status::corrupt);
+}

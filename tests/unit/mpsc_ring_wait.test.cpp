@@ -243,3 +243,29 @@ TEST_CASE("a_typed_ring_waits_like_any_other_in_a_ring_for_many") {
   CHECK(outcome == status::ok);
   CHECK(ring.consumer.wait() == status::ok);
 }
+
+namespace {
+
+/// Calls every owner dead, once it is asked to.
+struct obituary_memory : weir::native_memory {
+  static inline bool dead = false;
+  static auto alive(std::uint32_t, std::uint32_t) noexcept -> bool { return !dead; }
+};
+
+}  // namespace
+
+TEST_CASE("a_sleeper_in_a_ring_of_one_process_does_not_ask_after_its_peers") {
+  const weir::test::watchdog watchdog;
+  for (const bool process_shared : {false, true}) {
+    obituary_memory::dead = false;
+    mpsc_sides<weir::bytes, obituary_memory, weir::reject, weir::park> ring{
+        {.capacity = 256, .recoverable = true, .process_shared = process_shared}, 1};
+    const auto claim = ring.producers[0].try_claim(8);
+    REQUIRE(claim);
+    obituary_memory::dead = true;
+    CHECK(ring.consumer.wait(obituary_memory::now() + weir::park::longest_sleep +
+                             std::chrono::milliseconds{50}) ==
+          (process_shared ? status::peer_dead : status::timed_out));
+    obituary_memory::dead = false;
+  }
+}

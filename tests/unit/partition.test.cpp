@@ -383,3 +383,11 @@ TEST_CASE("large_partitions_meet_at_their_cuts") {
   CHECK(made_of_them > 1000);
   CHECK(wrong == 0);
 }
+
+TEST_CASE("bytes_whose_number_wraps_to_a_possible_one_are_refused") {
+  // 685 * 25080101 = 2^34 + 1.
+  const geometry wraps{.width = 25'080'101, .height = 685, .element_size = 1U << 30};
+  CHECK_FALSE(wraps.is_possible());
+  CHECK(wraps.bytes() > geometry::max_bytes);
+  CHECK(partition::make(wraps, {}).status() == status::bad_layout);
+}

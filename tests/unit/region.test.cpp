@@ -197,6 +197,8 @@ TEST_CASE("a_descriptor_that_names_no_region_on_its_way_is_stale") {
   CHECK(refuses(0, 1));
   CHECK(refuses(4, 0x101));
   CHECK(refuses(0xFFFF'FFFF, 0x101));
+  *there.word(4) = 0x101;  // behind the last region, where nothing is
+  CHECK(refuses(4, 0x101));
   const auto held = member.claim(0).value();
   const auto word = *there.word(0);
   for (std::uint32_t bit = 0; bit < 32; ++bit) {
@@ -509,4 +511,24 @@ TEST_CASE("taking_a_region_costs_one_exchange_and_giving_it_back_another") {
   CHECK(count_memory::cost_of([&] { CHECK_FALSE(member.claim(0)); }) == access_counts{.loads = 1});
   CHECK(count_memory::cost_of([&] { const auto held = member.adopt(descriptor).value(); }) ==
         access_counts{.modifies = 2});
+}
+
+TEST_CASE("no_region_beyond_the_last_is_taken_back") {
+  const divided<std::uint8_t> there{four_bands};
+  const auto member = there.set.join().value();
+  std::uint32_t stale = 0;
+  for (std::uint32_t index = 4; index < 4096; ++index) {
+    stale += member.take_back(index).status() == status::stale ? 1U : 0U;  // in memory or not
+  }
+  CHECK(stale == 4092);
+}
+
+TEST_CASE("a_region_is_given_back_once_where_the_count_of_takings_wraps_too") {
+  const divided<std::uint8_t> there{four_bands};
+  const auto member = there.set.join().value();
+  *there.word(0) = 0xFFFF'FF00;
+  auto held = member.claim(0).value();
+  CHECK(held.give_back() == status::ok);
+  CHECK(*there.word(0) == 0);
+  CHECK(held.give_back() == status::stale);
 }

@@ -267,3 +267,28 @@ TEST_CASE("regions_whose_formatting_died_are_not_ready_or_whole") {
   }
   CHECK(deaths > 100);
 }
+
+TEST_CASE("a_word_that_names_no_place_does_not_name_a_dead_holder") {
+  const spans there;
+  const auto set = there.format();
+  shared_progress progress;
+  child_process child{[&] {
+    const auto member = set.join().value();
+    progress.set(0, 1);
+    weir::test::sleep_until_killed();
+    return 1;
+  }};
+  progress.await(0, 1);
+  child.kill_only();
+  // Behind the last place lie the words of the regions: what the dead wrote, as if there were one more.
+  const auto words = weir::layout::regions::places + members * weir::layout::place::size;
+  for (const std::uint32_t offset : {weir::layout::place::owner, weir::layout::place::start}) {
+    *there.control.word(words + offset) =
+        *there.control.word(weir::layout::regions::places + offset);
+  }
+  auto& word = *there.control.word(words + 5 * 4);
+  word = 1;  // the place of the dead
+  CHECK(set.owner(5) == owner_state::dead);
+  word = 1 + members;
+  CHECK(set.owner(5) == owner_state::alive);
+}

@@ -150,6 +150,8 @@ TEST_CASE("a_buffer_that_overlaps_its_control_block_is_refused") {
   CHECK(format(0, 0) == status::bad_layout);
   CHECK(format(1024, 0) == status::ok);
   CHECK(format(960, 0) == status::bad_layout);
+  const regions_options touching{.shape = {.width = 961}};  // by its last byte alone
+  CHECK(byte_regions::format(all.subspan(960), all, touching).status() == status::bad_layout);
 }
 
 TEST_CASE("impossible_options_are_refused") {
@@ -177,6 +179,9 @@ TEST_CASE("impossible_options_are_refused") {
         status::bad_layout);
   // A format that is refused leaves what was there.
   CHECK(byte_regions::attach(control.bytes(), buffer.bytes(), tag).status() == status::ok);
+  // Too many, although there are as many elements.
+  const regions_options many{.shape = {.width = 1 << 21}, .cut = weir::ranges((1 << 20) + 1)};
+  CHECK(byte_regions::bytes_required(many) == 0);
   // Too many regions to count.
   for (const auto& cut :
        {tiles(0xFFFF'FFFF, 0xFFFF'FFFF), tiles(0x1'0000, 0x1'0000), tiles(1 << 20, 2),
@@ -355,4 +360,46 @@ TEST_CASE("any_bytes_in_the_words_of_regions_lead_to_a_status_inside_the_spans")
   }
   CHECK(there.control.intact());
   CHECK(there.buffer.intact());
+}
+
+TEST_CASE("a_refused_control_block_leaves_a_misaligned_span_alone") {
+  using control_type = weir::detail::region_control<weir::native_memory>;
+  const guarded_span memory{control_type::required(options) + 64};
+  std::ranges::fill(memory.bytes(), std::byte{0xEE});
+  CHECK(control_type::lay_out(memory.bytes().subspan(32), options).status() == status::bad_layout);
+  CHECK(
+      std::ranges::all_of(memory.bytes(), [](std::byte byte) { return byte == std::byte{0xEE}; }));
+}
+
+TEST_CASE("a_division_without_its_strides_is_refused") {
+  const regions_options packed{.shape = {.width = 100, .height = 10, .planes = 2}};
+  const guarded_span control{byte_regions::bytes_required(packed)};
+  const guarded_span buffer{packed.shape.bytes()};
+  for (const auto stride : {layout::regions::row_stride, layout::regions::plane_stride}) {
+    REQUIRE(byte_regions::format(control.bytes(), buffer.bytes(), packed));
+    CHECK(byte_regions::attach(control.bytes(), buffer.bytes()));
+    *control.word(stride) = 0;
+    CHECK(byte_regions::attach(control.bytes(), buffer.bytes()).status() == status::bad_layout);
+  }
+}
+
+TEST_CASE("a_header_that_agrees_with_itself_about_too_many_regions_is_refused") {
+  using control_type = weir::detail::region_control<weir::native_memory>;
+  constexpr std::uint32_t most = 1 << 20;
+  const guarded_span memory{std::uint64_t{most} * 16};
+  for (const std::uint32_t number : {most, most + 1}) {
+    REQUIRE(control_type::lay_out(
+        memory.bytes(), {.shape = {.width = 2 * most}, .cut = weir::ranges(most), .members = 1}));
+    const auto table_at =
+        (layout::regions::places + layout::place::size + number * 4 + 127) / 128 * 128;
+    const weir::version_table_options versions{.slots = number};
+    REQUIRE(weir::version_table<>::format(memory.bytes().subspan(table_at), versions));
+    *memory.word(layout::slots) = number;
+    *memory.word(layout::data_offset) = table_at;
+    *memory.word(layout::total_size) =
+        table_at + static_cast<std::uint32_t>(weir::version_table<>::bytes_required(versions));
+    *memory.word(layout::regions::columns) = number;
+    CHECK(control_type::open(memory.bytes(), 0).status() ==
+          (number == most ? status::ok : status::bad_layout));
+  }
 }

@@ -163,3 +163,14 @@ TEST_CASE("a_claim_that_outlives_the_closing_makes_no_room") {
   }
   CHECK(typed.producer.try_write(2) == status::closed);
 }
+
+TEST_CASE("a_claim_that_is_open_when_its_ring_of_values_ends_publishes_nothing") {
+  weir::test::both_sides<std::uint64_t> ring{{.capacity = 8}};
+  auto claim = ring.producer.try_claim();
+  REQUIRE(claim);
+  ring.producer.close();
+  CHECK(claim.commit(5).outcome == weir::status::closed);
+  std::uint64_t value = 0;
+  CHECK(ring.consumer.try_read(value) == weir::status::closed);
+  CHECK(value == 0);
+}

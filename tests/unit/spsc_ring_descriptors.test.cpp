@@ -325,3 +325,22 @@ TEST_CASE("nothing_is_stale_or_empty_once_a_ring_is_corrupt") {
     CHECK(typed.consumer.redeem(named).status() == status::corrupt);
   }
 }
+
+TEST_CASE("a_forged_descriptor_of_a_value_is_refused_and_skips_nothing") {
+  word_sides ring{{.capacity = 8}};
+  REQUIRE(ring.producer.try_write(0) == status::ok);
+  const auto named = ring.producer.try_claim().commit(1).record;
+  for (const std::uint32_t wrong : {1U, 8U, 16U, 0U - 16, 0x8000'0000U}) {
+    auto forged = named;
+    forged.offset += wrong;
+    CHECK(ring.consumer.redeem(forged).status() == status::corrupt);
+    forged = named;
+    forged.size += wrong;
+    CHECK(ring.consumer.redeem(forged).status() == status::corrupt);
+  }
+  CHECK(ring.consumer.redeem({named.offset, 0, named.sequence}).status() == status::corrupt);
+  std::uint64_t value = 9;
+  CHECK(ring.consumer.try_read(value) == status::ok);
+  CHECK(value == 0);
+  CHECK(ring.consumer.redeem(named));
+}

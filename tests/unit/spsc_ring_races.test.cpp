@@ -251,3 +251,26 @@ TEST_CASE("a_span_larger_than_any_ring_gets_the_largest_ring") {
     CHECK(memory.intact());
   }
 }
+
+TEST_CASE("nothing_is_stored_in_bytes_that_the_producer_may_write_again") {
+  watched_ring<weir::bytes> ring{4096};
+  while (write_pattern(ring.producer, 1, 24) == status::ok) {
+  }
+  const auto* const data = ring.there.memory.bytes().data() + ring.there.memory.bytes().size() -
+                           ring.there.ring.capacity();
+  std::uint32_t returned = 0;
+  std::uint32_t too_late = 0;
+  const scripted watch{[&](const access_event& now) {
+    if (now.kind != access_kind::store || now.address < data) return;
+    const auto at = static_cast<const std::byte*>(now.address) - data;
+    ++returned;
+    if (static_cast<std::uint32_t>(at) < *ring.word(spsc::read_position)) ++too_late;
+  }};
+  std::uint32_t records = 0;
+  while (read_pattern(ring.consumer, 1, 24)) {
+    if (++records % 8 == 0) ring.consumer.flush();
+  }
+  CHECK(records > 100);
+  CHECK(returned > 50);
+  CHECK(too_late == 0);
+}

@@ -51,6 +51,8 @@ struct padded {
 
 template <>
 inline constexpr bool weir::may_travel<padded> = true;
+static_assert(weir::may_travel<std::uint64_t> && weir::may_travel<double>);
+static_assert(!weir::may_travel<bool> && !weir::may_travel<int*> && !weir::may_travel<const char*>);
 
 TEMPLATE_TEST_CASE("values_of_every_shape_come_out_as_they_went_in", "", sized<1>, sized<2>,
                    sized<3>, sized<4>, sized<5>, sized<8>, sized<60>, sized<61>, sized<64>,

@@ -252,3 +252,12 @@ TEST_CASE("a_header_that_agrees_with_itself_about_an_impossible_number_of_slots_
       CHECK(version_table<>::format(span, {.slots = slots}).status() == status::bad_layout);
   }
 }
+
+TEST_CASE("a_slot_beyond_the_last_is_refused") {
+  const guarded_span memory{version_table<>::bytes_required({.slots = 5})};
+  const auto table = version_table<>::format(memory.bytes(), {.slots = 5}).value();
+  CHECK(table.slot(4));
+  CHECK(table.slot(5).status() == status::bad_layout);
+  CHECK(table.slot(6).status() == status::bad_layout);
+  CHECK(table.slot(0xFFFF'FFFF).status() == status::bad_layout);
+}

@@ -6,6 +6,7 @@
 #include "support/memories.hpp"
 #include "support/random.hpp"
 #include "support/scale.hpp"
+#include "support/script.hpp"
 #include "support/watchdog.hpp"
 
 #include <weir/doorbell.hpp>
@@ -150,6 +151,8 @@ TEST_CASE("where_nobody_may_sleep_nobody_is_woken") {
   std::vector<std::uint32_t> seen(counted_table::seen_words(3));
   CHECK(table.reader<weir::park>(seen).status() == status::unsupported);
   CHECK(table.reader<weir::spin>(seen));
+  CHECK(table.wait([] { return status::ok; }) == status::unsupported);
+  CHECK(table.wait<weir::spin>([] { return status::ok; }) == status::ok);
   *memory.word(weir::layout::version_table::root) |= 1;  // what a peer must not do
   const auto cost = weir::test::count_memory::cost_of([&] { table.slot(0)->publish(); });
   CHECK(cost.modifies == 2);
@@ -389,4 +392,35 @@ TEST_CASE("no_wake_up_is_lost_between_two_threads_that_answer_each_other") {
     CHECK(lost_in_ping_pong(slots, true) == 0);
     CHECK(lost_in_ping_pong(slots, false) == 0);
   }
+}
+
+TEST_CASE("an_announcement_is_answered_once") {
+  const guarded_span memory{version_table<>::bytes_required({.slots = 3})};
+  const auto table = version_table<>::format(memory.bytes(), {.slots = 3}).value();
+  auto slot = table.slot(1).value();
+  *memory.word(weir::layout::version_table::root) |= weir::detail::park_waiting;
+  for (int publications = 0; publications < 3; ++publications) {
+    slot.publish();
+    CHECK(table.statistics().wakes == 1);
+  }
+  CHECK(*memory.word(weir::layout::version_table::root) == 3 * 2);
+}
+
+TEST_CASE("a_publication_wakes_in_a_bounded_number_of_steps_whatever_the_counter_does") {
+  using weir::test::script_memory;
+  const guarded_span memory{version_table<>::bytes_required({.slots = 3})};
+  const auto table = version_table<script_memory>::format(memory.bytes(), {.slots = 3}).value();
+  auto slot = table.slot(1).value();
+  auto* const root = memory.word(weir::layout::version_table::root);
+  *root |= weir::detail::park_waiting;
+  std::uint32_t steps = 0;
+  {
+    const weir::test::scripted restless{[&](const weir::test::access_event& now) {
+      if (!now.is(access_kind::modify, root) || ++steps > 1000) return;
+      *root += 2;
+    }};
+    slot.publish();
+  }
+  CHECK(steps <= 1 + weir::detail::ring_attempts);
+  CHECK(table.statistics().wakes == 1);
 }

@@ -200,6 +200,37 @@ TEST_CASE("what_a_peer_published_just_before_it_died_counts_more_than_its_death"
   CHECK(there.counters.late_wakes == 0);
 }
 
+namespace {
+
+/// Comes while the waiter sleeps, and can be had once, as room for a claim. The bell for it may be late.
+struct had_once {
+  park_bell<native_memory>& bell;
+  bool rings;
+  std::uint32_t looks = 0;
+
+  auto look() noexcept -> status {
+    if (++looks < 3) return status::empty;
+    if (rings) bell.ring();
+    return looks == 3 ? status::ok : status::corrupt;
+  }
+  auto peer() noexcept -> status { return status::ok; }
+};
+
+}  // namespace
+
+TEST_CASE("what_a_look_behind_a_sleep_finds_is_not_looked_for_again") {
+  const weir::test::watchdog watchdog;
+  for (const bool rings : {false, true}) {
+    waiting there;
+    had_once condition{there.bell, rings};
+    using request = weir::detail::wait_request<native_memory, had_once>;
+    CHECK(weir::detail::await<weir::park_after<1>>(request{there.bell, condition, weir::no_deadline,
+                                                           nullptr, there.counters}) == status::ok);
+    CHECK(condition.looks == 3);
+    if (rings) CHECK(there.counters.late_wakes == 0);  // somebody did ring, between sleep and look
+  }
+}
+
 TEST_CASE("what_outlasts_a_wait_is_empty_and_full_alone") {
   for (std::uint32_t number = 0; number < 18; ++number) {
     const auto outcome = static_cast<status>(number);

@@ -85,6 +85,26 @@ TEST_CASE("a_ring_of_one_producer_rings_as_its_protocol_says") {
   }
 }
 
+TEST_CASE("a_ring_of_values_rings_as_its_protocol_says") {
+  for (const auto protocol : protocols) {
+    const weir::test::test_ring<std::uint64_t> there{{.capacity = 64, .wake = protocol}};
+    auto* const data = there.memory.word(layout::spsc::data_park);
+    auto* const space = there.memory.word(layout::spsc::space_park);
+    const bool flush_rings = protocol != wake_protocol::none;
+    auto producer = there.ring.producer().value();
+    auto consumer = there.ring.consumer().value();
+    CAPTURE(static_cast<std::uint32_t>(protocol));
+    const auto write = [&] { return producer.try_write(1); };
+    CHECK(rings(data, write) == publication_rings(protocol));
+    CHECK(rings(data, [&] { producer.flush(); }) == flush_rings);
+    std::uint64_t out = 0;
+    static_cast<void>(consumer.try_read(out));
+    CHECK(rings(space, [&] { consumer.flush(); }) == flush_rings);
+    CHECK(rings_always(space, [&] { consumer.close(); }));
+    CHECK(rings_always(data, [&] { producer.close(); }));
+  }
+}
+
 TEMPLATE_TEST_CASE("a_ring_of_many_producers_rings_as_its_protocol_says", "",
                    weir::test::mpsc_byte_kind, weir::test::mpsc_typed_kind) {
   using element = std::conditional_t<TestType::frames, weir::bytes, std::uint64_t>;
