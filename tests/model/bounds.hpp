@@ -29,7 +29,7 @@ struct bounds {
 
 /// What a search found.
 struct findings {
-  std::uint64_t executions = 0, steps = 0, killed = 0, blocked = 0;
+  std::uint64_t executions = 0, killed = 0;
   bool complete = false;  ///< no choice is left, within the bounds
   std::optional<std::string> failure;
   std::vector<std::string> trace;  ///< the failing execution, step by step

@@ -274,7 +274,6 @@ class explorer {
     if (self.state == thread_state::pausing) self.state = thread_state::ready;
     for (auto& each : threads_)
       each.asleep = each.asleep && independent(each.pending, self.pending);
-    ++found_.steps;
     return next;
   }
 
@@ -331,7 +330,6 @@ class explorer {
   [[noreturn]] void end_here() {
     const auto left =
         all_that([this](thread_id who) { return threads_[who].state < thread_state::done; });
-    found_.blocked += left.size;
     if (left.size != 0 && !limits.may_block) {
       fail(killed_ == 0 ? "deadlock: every thread that is left waits"
                         : "stuck: the survivors of a kill wait for ever");
