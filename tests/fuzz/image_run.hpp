@@ -92,14 +92,7 @@ class image_run {
         return who.band ? commit(who) : claim(who, what);
     }
   }
-  void join(actor& who) {
-    who.process = all_.born();
-    if (who.process == 0) return;
-    const as_process self{who.process};
-    auto taken = image_.join();
-    require(taken || taken.status() == status::full, "join(): neither a member nor full");
-    if (taken) who.member.emplace(std::move(taken).value());
-  }
+  void join(actor& who) { join_as_new_process(all_, who, image_); }
   void end(actor& who) {
     if (!who.member) return;
     const as_process self{who.process};

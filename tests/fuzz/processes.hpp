@@ -64,4 +64,15 @@ class as_process {
   std::uint32_t before_;
 };
 
+/// A new process becomes a member of `what`, if there is room for both.
+template <class Actor, class Shared>
+void join_as_new_process(processes& all, Actor& who, const Shared& what) {
+  who.process = all.born();
+  if (who.process == 0) return;
+  const as_process self{who.process};
+  auto taken = what.join();
+  require(taken || taken.status() == status::full, "join(): neither a member nor full");
+  if (taken) who.member.emplace(std::move(taken).value());
+}
+
 }  // namespace weir::fuzz

@@ -94,14 +94,7 @@ class regions_run {
     }
   }
 
-  void join(actor& who) {
-    who.process = all_.born();
-    if (who.process == 0) return;
-    const as_process self{who.process};
-    auto taken = regions_.join();
-    require(taken || taken.status() == status::full, "join(): neither a member nor full");
-    if (taken) who.member.emplace(std::move(taken).value());
-  }
+  void join(actor& who) { join_as_new_process(all_, who, regions_); }
   void die(actor& who) {
     processes::kill(who.process);
     who.held.die();
