@@ -43,4 +43,16 @@ struct step {
 };
 using place = std::source_location;
 
+/// True if it makes no difference which of the two steps comes first.
+[[nodiscard]] constexpr auto independent(const step& a, const step& b) -> bool {
+  using enum step_kind;
+  if (a.kind == any || b.kind == any) return false;
+  if (a.kind == last || b.kind == last) return true;
+  const bool a_orders = a.kind >= fence, b_orders = b.kind >= fence;
+  if (a_orders != b_orders) return true;
+  if (!a_orders) return a.word != b.word || (a.kind == load && b.kind == load);
+  return (a.kind == light_fence || b.kind == light_fence) && a.kind != heavy_fence &&
+         b.kind != heavy_fence;
+}
+
 }  // namespace weir::model

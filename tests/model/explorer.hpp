@@ -198,8 +198,7 @@ class explorer {
     switch_to(++started_);
   }
   void thread_ended() {
-    if (limits.kills != 0)
-      reach({step_kind::last});  // it may be killed yet, with all that it holds
+    if (limits.kills != 0) reach({step_kind::last});  // may be killed yet, with all that it holds
     threads_[current_].state = thread_state::done;
     yield_core();
   }
@@ -290,8 +289,7 @@ class explorer {
     if (last_ == who) last_ = 0;
     if (tracing_) found_.trace.push_back("T" + std::to_string(who) + "  killed");
     for (auto& each : threads_) {
-      if (each.state == thread_state::pausing)
-        each.state = thread_state::ready;  // may ask who is alive
+      if (each.state == thread_state::pausing) each.state = thread_state::ready;  // to ask who is
     }
     everybody_could_tell(who);
   }
@@ -335,18 +333,6 @@ class explorer {
                         : "stuck: the survivors of a kill wait for ever");
     }
     end(all_ended);
-  }
-
-  /// True if it makes no difference which of the two steps comes first.
-  [[nodiscard]] static auto independent(const step& a, const step& b) -> bool {
-    using enum step_kind;
-    if (a.kind == any || b.kind == any) return false;
-    if (a.kind == last || b.kind == last) return true;
-    const bool a_orders = a.kind >= fence, b_orders = b.kind >= fence;
-    if (a_orders != b_orders) return true;
-    if (!a_orders) return a.word != b.word || (a.kind == load && b.kind == load);
-    return (a.kind == light_fence || b.kind == light_fence) && a.kind != heavy_fence &&
-           b.kind != heavy_fence;
   }
 
   findings found_;

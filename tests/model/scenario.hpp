@@ -20,6 +20,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <new>
 #include <span>
 #include <string>
@@ -110,8 +111,8 @@ inline void explain(const scenario& which, const findings& found) {
   }
 }
 
-/// Runs one scenario. Returns  whether it went as it should.
-inline auto judge(explorer& search, const scenario& which, std::FILE* results) -> bool {
+/// Runs one scenario, and adds a line to `results`. Returns  whether it went as it should.
+inline auto judge(explorer& search, const scenario& which, std::string& results) -> bool {
   const auto start = std::chrono::steady_clock::now();
   const auto found = search.search(
       [&] {
@@ -134,50 +135,67 @@ inline auto judge(explorer& search, const scenario& which, std::FILE* results) -
   std::printf("%-74s %10" PRIu64 "  %-28s %6.2f s\n", which.name, found.executions, extent.c_str(),
               spent.count());
   std::fflush(stdout);
-  if (results != nullptr) {
-    std::fprintf(results, "%s\t%" PRIu64 "\t%" PRIu64 "\t%s\t%.2f\n", which.name, found.executions,
-                 found.killed, extent.c_str(), spent.count());
-  }
+  const auto add = [&results](const std::string& column, char end) { results += column + end; };
+  add(which.name, '\t'), add(std::to_string(found.executions), '\t');
+  add(std::to_string(found.killed), '\t'), add(extent, '\t');
+  add(std::to_string(spent.count()), '\n');
   return true;
+}
+
+struct options {
+  std::string_view only;
+  const char* results = nullptr;
+  bool list = false;
+};
+[[nodiscard]] inline auto parse(std::span<char*> arguments) -> std::optional<options> {
+  options wanted;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view option = arguments[i];
+    const bool has_value = i + 1 < arguments.size();
+    if (option == "--list") {
+      wanted.list = true;
+    } else if (option == "--only" && has_value) {
+      wanted.only = arguments[++i];
+    } else if (option == "--results" && has_value) {
+      wanted.results = arguments[++i];
+    } else {
+      return {};
+    }
+  }
+  return wanted;
 }
 
 }  // namespace detail
 
-/// The main program of a file of scenarios: `[--list] [--only PART-OF-NAME] [--results FILE]`.
-/// Returns  0 if each went as it should; 1 at the first that did not; 2: asked for the wrong thing.
+/// The main program of a file of scenarios: `[--list] [--only PART-OF-NAME] [--results FILE]`. The file is
+/// there only if all went as they should.
+/// Returns  0 if each did; 1 at the first that did not; 2: asked for the wrong thing.
 inline auto run_all(int argc, char** argv, std::span<const scenario> scenarios) -> int {
-  std::string_view only;
-  std::FILE* results = nullptr;
-  bool list = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view option = argv[i];
-    const bool has_value = i + 1 < argc;
-    if (option == "--list") {
-      list = true;
-    } else if (option == "--only" && has_value) {
-      only = argv[++i];
-    } else if (option == "--results" && has_value &&
-               (results = std::fopen(argv[++i], "w")) != nullptr) {
-    } else {
-      std::fprintf(stderr, "usage: %s [--list] [--only PART-OF-NAME] [--results FILE]\n", argv[0]);
-      return 2;
-    }
-  }
+  const auto wanted = detail::parse({argv, static_cast<std::size_t>(argc)});
+  const auto refused = [](const std::string& why) {
+    return std::fprintf(stderr, "%s\n", why.c_str()), 2;
+  };
+  if (!wanted)
+    return refused("usage: " + std::string{argv[0]} +
+                   " [--list] [--only PART-OF-NAME] [--results FILE]");
+  if (wanted->results != nullptr) std::remove(wanted->results);
   static explorer search{detail::shared_bytes};
+  std::string results;
   int ran = 0;
   for (const auto& each : scenarios) {
-    if (std::string_view{each.name}.find(only) == std::string_view::npos) continue;
+    if (std::string_view{each.name}.find(wanted->only) == std::string_view::npos) continue;
     ++ran;
-    if (list) {
+    if (wanted->list) {
       std::printf("%s\n", each.name);
     } else if (!detail::judge(search, each, results)) {
       return 1;
     }
   }
-  if (results != nullptr) std::fclose(results);
-  if (ran == 0)
-    std::fprintf(stderr, "no scenario is called '%.*s'\n", int(only.size()), only.data());
-  return ran == 0 ? 2 : 0;
+  if (ran == 0) return refused("no scenario is called '" + std::string{wanted->only} + "'");
+  if (wanted->results == nullptr) return 0;
+  std::ofstream file{wanted->results};
+  return file << results << std::flush ? 0
+                                       : refused("cannot write " + std::string{wanted->results});
 }
 
 }  // namespace weir::model

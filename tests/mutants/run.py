@@ -5,8 +5,9 @@ usage: run.py ROOT BUILD [--quick] [--only TEXT] [--jobs N] [--list | --check] [
 
 A mutant is killed by the first of its tests that fails, does not end (the limit is ten times what the test
 takes without a mutant), or says no at compile time. Every test is run without a mutant before it may judge
-one; if it fails then, nothing is judged. Of the tests of an equivalent mutant only the first is run: if that
-kills it, it is none. --quick takes every tenth mutant that is not equivalent, so a tenth of each header's.
+one, here or by ctest in the preset model; if it fails then, nothing is judged. Of the tests of an equivalent
+mutant only the first is run: if that kills it, it is none. --quick takes every tenth mutant that is not
+equivalent, so a tenth of each header's.
 
 The last line is `mutants: N run, K killed, E equivalent, S survived`. The exit is 0 only if something was
 run, nothing survived, everything compiled, and nothing that is listed as equivalent was killed.
@@ -55,6 +56,7 @@ class Toolbox:
         self.guard = threading.Lock()
         self.known = json.loads(self.timings.read_text()) if self.timings.exists() else {}
         self.state = self.digest()
+        self.newest = max(path.stat().st_mtime for path in common.files(".hpp"))
 
     def digest(self):
         """Of all that a test without a mutant consists of, but for its own file."""
@@ -112,8 +114,21 @@ class Toolbox:
         started.wait()
         return "hang" if code is None else f"exit {code}" if code else None
 
+    def seconds_in_ctest(self, test):
+        """What the test took in the preset model's ctest, if it passed there since its sources changed."""
+        programs, name = self.build.parent / "model", test.removeprefix("model/")
+        program, results = programs / f"model.{name}", programs / f"results/{name}.tsv"
+        if name == test or not program.exists() or not results.exists():
+            return None
+        changed = max(self.newest, lists.source_of(test).stat().st_mtime)
+        if not changed < program.stat().st_mtime < results.stat().st_mtime:
+            return None
+        return sum(float(line.split("\t")[4]) for line in results.read_text().splitlines())
+
     def limit(self, test, directory):
-        """Seconds that the test may take; runs it without a mutant first."""
+        """Seconds that the test may take; runs it without a mutant first, unless ctest did."""
+        if (seconds := self.seconds_in_ctest(test)) is not None:
+            return max(SHORTEST_LIMIT, 10 * seconds)
         with self.guard:
             lock = self.locks.setdefault(test, threading.Lock())
         with lock:
@@ -153,6 +168,12 @@ def judge(mutant, toolbox, directory):
         header.write_text(original)
 
 
+def apart(chosen, jobs):
+    """In an order that seldom has neighbours run at once: they share tests, and would wait for each other."""
+    stride = -(-len(chosen) // jobs)
+    return [chosen[i] for i in sorted(range(len(chosen)), key=lambda i: i % stride)]
+
+
 def run_all(chosen, toolbox, jobs):
     """Judges every mutant; prints each verdict. Returns the verdicts: (mutant, outcome, by)."""
     verdicts = []
@@ -173,7 +194,7 @@ def run_all(chosen, toolbox, jobs):
 
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             try:
-                waiting = [pool.submit(one, mutant) for mutant in chosen]
+                waiting = [pool.submit(one, mutant) for mutant in apart(chosen, jobs)]
                 for done in concurrent.futures.as_completed(waiting):
                     mutant, outcome, by, seconds = done.result()
                     verdicts.append((mutant, outcome, by))
