@@ -148,6 +148,25 @@ TEST_CASE("the_number_of_drops_is_reported_in_band_before_the_next_record") {
   }
 }
 
+TEST_CASE("a_report_is_written_only_with_the_record_behind_it") {
+  dropping ring{{.capacity = 256}, drop_newest{.report = true}};
+  while (write_pattern(ring.producer, 0, 32) == status::ok) {
+  }
+  take(ring, 1);
+  CHECK(write_pattern(ring.producer, 0, 32) == status::full);
+  take(ring, 1);
+  CHECK(write_pattern(ring.producer, 7, 32) == status::ok);
+  std::vector<std::uint32_t> types;
+  std::uint64_t drops = 0;
+  const auto done = ring.consumer.drain([&](const weir::record_view& view) {
+    types.push_back(view.type);
+    if (view.type == weir::record_type::dropped) drops += reported(view);
+  });
+  CHECK(done.outcome == status::empty);
+  CHECK(types == std::vector<std::uint32_t>{0, 0, 0, 0, weir::record_type::dropped, 7});
+  CHECK(drops == 2);
+}
+
 TEST_CASE("nothing_is_reported_where_nothing_was_dropped") {
   dropping ring{{.capacity = 256}, drop_newest{.report = true}};
   for (std::uint32_t number = 0; number < 100; ++number) {

@@ -358,6 +358,8 @@ TEST_CASE("impossible_options_and_spans_are_refused") {
   CHECK(format({.start_position = 1ULL << 63}) == status::bad_layout);
   CHECK(broadcast_ring<>::format(memory.bytes())->capacity() == 2048);
   CHECK(broadcast_ring<>::format(memory.bytes().first(512 + 255)).status() == status::bad_layout);
+  CHECK(broadcast_ring<>::format(memory.bytes().first(512 + 255), {.capacity = 256}).status() ==
+        status::bad_layout);
   CHECK(broadcast_ring<>::format(memory.bytes().first(512 + 256))->capacity() == 256);
   CHECK(broadcast_ring<>::format(memory.bytes().subspan(8)).status() == status::bad_layout);
   STATIC_REQUIRE(broadcast_ring<>::bytes_required(256) == 768);

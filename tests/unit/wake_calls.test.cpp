@@ -181,6 +181,14 @@ TEST_CASE("a_broadcast_ring_and_a_latest_ring_as_their_protocols_say") {
   }
 }
 
+TEST_CASE("a_doorbell_rings_for_a_stop_and_when_told_to") {
+  const guarded_span memory{weir::doorbell<>::bytes_required()};
+  const auto bell = weir::doorbell<>::format(memory.bytes()).value();
+  stop_word stop;
+  CHECK(rings_always(bell.park_word(), [&] { bell.request_stop(stop); }));
+  CHECK(rings_always(bell.park_word(), [&] { bell.ring(); }));
+}
+
 TEST_CASE("coalesce_rings_as_its_protocol_says_and_for_what_a_dead_producer_left") {
   using keyed = weir::coalesce<std::uint32_t>;
   for (const auto protocol : protocols) {
