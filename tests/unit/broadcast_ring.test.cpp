@@ -574,6 +574,17 @@ TEST_CASE("a_write_position_that_goes_back_is_damage") {
   CHECK(reader.read(out).outcome == status::corrupt);
 }
 
+TEST_CASE("a_position_inside_a_header_is_damage_even_if_what_stands_there_could_be_a_record") {
+  test_broadcast there{{.capacity = 256}};
+  auto reader = there.ring.reader().value();
+  *there.memory.word(layout::broadcast::data + 4) = 16;  // nothing but its number
+  *there.memory.word(layout::broadcast::overwrite_end) = 4;
+  *there.memory.word(layout::broadcast::sync_position) = 4;
+  *there.memory.word(layout::broadcast::write_position) = 24;
+  buffer out;
+  CHECK(reader.read(out).outcome == status::corrupt);
+}
+
 TEST_CASE("a_successor_follows_only_the_words_that_it_has_judged") {
   static const std::uint32_t* watched;
   static std::uint32_t looks;

@@ -174,6 +174,49 @@ TEMPLATE_TEST_CASE("any_bytes_in_coalesce_lead_to_a_status_inside_the_span", "",
   CHECK(there.memory.intact());
 }
 
+TEMPLATE_TEST_CASE("marks_of_keys_that_do_not_exist_lead_nowhere", "", byte_values, word_values) {
+  const formatted<TestType> there;
+  auto consumer = TestType::attach(there.memory.bytes(), tag).value().consumer().value();
+  const weir::detail::coalesce_shape shape{keys, largest};
+  const auto leaf = [&](std::uint32_t index) {
+    return there.memory.word(shape.leaf_offset() + 4 * index);
+  };
+  REQUIRE(shape.leaves() == 2);
+  *leaf(1) = 1U << (keys - 32);  // the key behind the last
+  *leaf(2) = 0xFFFF'FFFF;        // not a leaf
+  *there.memory.word(layout::coalesce::roots) = 0b110;
+  const auto done = consumer.drain([](const auto&) {});
+  CHECK(done.outcome == status::empty);
+  CHECK(done.records == 0);
+  CHECK(*leaf(2) == 0xFFFF'FFFF);
+}
+
+TEMPLATE_TEST_CASE("a_mark_that_comes_after_its_key_was_shown_shows_nothing", "", byte_values,
+                   word_values) {
+  const formatted<TestType> there;
+  const auto view = TestType::attach(there.memory.bytes(), tag).value();
+  auto producer = view.producer().value();
+  auto consumer = view.consumer().value();
+  const auto update = [&] {
+    if constexpr (std::is_same_v<TestType, byte_values>) {
+      return producer.update(3, std::array<std::byte, 8>{});
+    } else {
+      return producer.update(3, std::uint64_t{1});
+    }
+  };
+  const auto ignore = [](const auto&) {};
+  REQUIRE(update() == status::ok);
+  REQUIRE(consumer.drain(ignore).records == 1);
+  const weir::detail::coalesce_shape shape{keys, largest};
+  *there.memory.word(shape.leaf_offset()) = 1U << 3;
+  *there.memory.word(layout::coalesce::roots) = 1;
+  const auto done = consumer.drain(ignore);
+  CHECK(done.outcome == status::empty);
+  CHECK(done.records == 0);
+  REQUIRE(update() == status::ok);
+  CHECK(consumer.drain(ignore).records == 1);
+}
+
 TEST_CASE("a_header_that_agrees_with_itself_about_impossible_keys_is_refused") {
   const guarded_span memory{1 << 14};
   const auto attach = [&]<class View>(const View*, std::uint32_t number, std::uint32_t size) {

@@ -164,6 +164,15 @@ TEST_CASE("a_claim_that_outlives_the_closing_makes_no_room") {
   CHECK(typed.producer.try_write(2) == status::closed);
 }
 
+TEST_CASE("a_claim_that_is_open_when_its_ring_of_bytes_ends_publishes_nothing") {
+  weir::test::byte_sides ring{{.capacity = 256}};
+  auto claim = ring.producer.try_claim(8);
+  REQUIRE(claim);
+  ring.producer.close();
+  CHECK(claim.commit().outcome == weir::status::closed);
+  CHECK(ring.consumer.try_peek().status() == weir::status::closed);
+}
+
 TEST_CASE("a_claim_that_is_open_when_its_ring_of_values_ends_publishes_nothing") {
   weir::test::both_sides<std::uint64_t> ring{{.capacity = 8}};
   auto claim = ring.producer.try_claim();
