@@ -191,6 +191,25 @@ TEMPLATE_TEST_CASE("marks_of_keys_that_do_not_exist_lead_nowhere", "", byte_valu
   CHECK(*leaf(2) == 0xFFFF'FFFF);
 }
 
+TEST_CASE("a_value_longer_than_the_limit_is_damage_for_good") {
+  const formatted<byte_values> there;
+  const auto view = byte_values::attach(there.memory.bytes(), tag).value();
+  auto producer = view.producer().value();
+  auto consumer = view.consumer().value();
+  REQUIRE(producer.update(0, std::array<std::byte, largest>{}) == status::ok);
+  const weir::detail::coalesce_shape shape{keys, largest};
+  for (std::uint32_t buffer = 0; buffer < 3; ++buffer) {
+    const auto offset = shape.data_offset() + layout::coalesce::key_buffers +
+                        buffer * static_cast<std::uint32_t>(shape.buffer_stride());
+    *there.memory.word(offset + layout::coalesce::buffer_size) = largest + 1;
+  }
+  std::uint32_t shown = 0;
+  for (int time = 0; time < 2; ++time) {
+    CHECK(consumer.drain([&](const auto&) { ++shown; }).outcome == status::corrupt);
+  }
+  CHECK(shown == 0);
+}
+
 TEMPLATE_TEST_CASE("a_mark_that_comes_after_its_key_was_shown_shows_nothing", "", byte_values,
                    word_values) {
   const formatted<TestType> there;

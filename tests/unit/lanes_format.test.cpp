@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -91,6 +92,31 @@ TEMPLATE_TEST_CASE("a_span_that_cannot_hold_the_lanes_is_refused", "", byte_lane
   CHECK(format(whole, count, capacity - 1) == status::bad_layout);
   CHECK(format(std::span<std::byte>{}, count, 0) == status::bad_layout);
   CHECK(memory.intact());
+}
+
+TEMPLATE_TEST_CASE("a_format_of_lanes_that_is_refused_changes_nothing", "", byte_lanes,
+                   word_lanes) {
+  const formatted<TestType> there;
+  for (const auto impossible : {1U, capacity - 1, capacity / 2 + 1, 0x8000'0000U}) {
+    CHECK(
+        TestType::format(there.memory.bytes(), {.lanes = count, .capacity = impossible}).status() ==
+        status::bad_layout);
+  }
+  CHECK(there.attach() == status::ok);
+}
+
+TEST_CASE("lanes_longer_than_the_wire_format_can_say_are_refused") {
+  const formatted<word_lanes> there;
+  // As long as can be said: a refusal looks at nothing but the length.
+  const std::span<std::byte> span{there.memory.bytes().data(), 0xFFFF'FFFF};
+  CHECK(byte_lanes::format(span, {.lanes = 5, .capacity = 1 << 29}).status() == status::bad_layout);
+  // 2^13 times a lane of 2^51 bytes and its control block is 2^64 and a few.
+  struct megabyte {
+    std::array<std::uint64_t, (1 << 17) - 1> words;
+  };
+  CHECK(lanes<megabyte>::format(span, {.lanes = 1 << 13, .capacity = 0x8000'0000}).status() ==
+        status::bad_layout);
+  CHECK(there.attach() == status::ok);
 }
 
 TEST_CASE("lanes_without_a_capacity_take_the_largest_that_fits") {

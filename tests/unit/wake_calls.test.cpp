@@ -197,8 +197,9 @@ TEST_CASE("coalesce_rings_as_its_protocol_says_and_for_what_a_dead_producer_left
     auto* const park = memory.word(layout::coalesce::data_park);
     const bool flush_rings = protocol != wake_protocol::none;
     CAPTURE(static_cast<std::uint32_t>(protocol));
-    CHECK(rings(park, [&] { CHECK(view.producer()); }) == flush_rings);
+    *park = 1;
     auto producer = view.producer().value();
+    CHECK((*park == 2) == flush_rings);
     CHECK(rings(park, [&] { CHECK(producer.update(1, 7U) == status::ok); }) ==
           publication_rings(protocol));
     CHECK_FALSE(rings(park, [&] { CHECK(producer.update(1, 8U) == status::ok); }));  // pending

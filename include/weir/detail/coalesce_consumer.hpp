@@ -82,7 +82,6 @@ class coalesce_consumer {
   /// Cost     a load per 1024 keys, and what has changed.
   template <class Show>
   [[nodiscard]] auto drain(Show&& show) noexcept -> drained {
-    if (corrupt_) return {status::corrupt, 0};
     const bool closed = control_.load_closed() != 0;
     std::uint32_t shown = 0;
     if (again_ != 0) show_again(show, shown);
