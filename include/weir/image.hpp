@@ -131,7 +131,7 @@ class image {
     if (span.size() < extent::bands_at) return status::bad_layout;
     auto frames = frames_type::attach(extent{}.frames(span), type_tag);
     auto bands = detail::region_control<Memory>::open(span.subspan(extent::bands_at), type_tag);
-    if (!frames || !bands || frames->slots() != 1 || frames->padded()) return status::bad_layout;
+    if (!frames || !bands) return status::bad_layout;
     const auto& division = bands->division();
     const auto where = extent::of(bands->size(), division.shape());
     if (where.end > span.size() || where.end > layout::max_total_size ||

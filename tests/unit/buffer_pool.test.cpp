@@ -163,6 +163,19 @@ TEST_CASE("the_handle_of_what_was_freed_is_stale_whatever_becomes_of_the_buffer"
   CHECK(member.discard({second.handle(), 33}) == status::stale);
 }
 
+TEST_CASE("the_bytes_of_a_buffer_are_not_taken_for_an_entry_whatever_they_look_like") {
+  // An entry behind the last would lie in the first buffer.
+  constexpr std::array<pool_class, 1> one{{{64, 1}}};
+  const auto shape = weir::detail::pool_shape::make(one, 64).value();
+  REQUIRE(shape.entry_of(1) == shape.data_offset());
+  const test_pool there{{.classes = one}};
+  auto member = there.view.join().value();
+  const auto buffer = member.allocate(64).value();
+  constexpr std::array<std::uint32_t, 2> held_by_all{0xFFFF'FFFF, 5};
+  std::memcpy(buffer.bytes().data(), held_by_all.data(), sizeof held_by_all);
+  CHECK(is_stale(there.view, member, {1, 5}));
+}
+
 TEST_CASE("what_several_share_is_free_once_the_last_of_them_gives_it_up") {
   const test_pool there;
   auto one = there.view.join().value();

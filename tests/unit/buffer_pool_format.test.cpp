@@ -106,6 +106,8 @@ TEST_CASE("a_span_that_cannot_hold_the_pool_is_refused") {
   CHECK(format(whole.first(needed)) == status::ok);
   CHECK(format(whole.subspan(64)) == status::ok);
   CHECK(format(whole.subspan(32)) == status::bad_layout);
+  CHECK(pool_type::format(whole.subspan(8), {.classes = classes, .alignment = 8}).status() ==
+        status::bad_layout);
   CHECK(format(whole.first(needed - 1)) == status::bad_layout);
   CHECK(format(std::span<std::byte>{}) == status::bad_layout);
   REQUIRE(format(whole) == status::ok);
@@ -113,6 +115,34 @@ TEST_CASE("a_span_that_cannot_hold_the_pool_is_refused") {
     CHECK(pool_type::attach(whole.first(size), tag).status() == status::bad_layout);
   }
   CHECK(memory.intact());
+}
+
+TEST_CASE("a_pool_with_a_hole_in_its_list_of_classes_is_refused") {
+  const formatted there;
+  for (const std::uint32_t part : {pool::class_size, pool::class_count}) {
+    auto* const last = there.memory.word(pool::classes + 2 * pool::class_stride + part);
+    last[pool::class_stride / 4] = std::exchange(*last, 0);
+  }
+  CHECK(there.attach() == status::bad_layout);
+}
+
+TEST_CASE("nothing_is_read_behind_a_span_that_cannot_hold_a_list_of_classes") {
+  static const std::uint32_t* end;
+  static std::uint32_t beyond;
+  const formatted there;
+  *there.memory.word(layout::total_size) = layout::header_size;
+  end = there.memory.word(layout::header_size);
+  beyond = 0;
+  lying_watch::lie = [](const std::uint32_t* word, std::uint32_t value) noexcept {
+    beyond += word < end ? 0U : 1U;
+    return value;
+  };
+  const auto outcome = weir::buffer_pool<adversary_memory>::attach(
+                           there.memory.bytes().first(layout::header_size), tag)
+                           .status();
+  lying_watch::lie = nullptr;
+  CHECK(outcome == status::bad_layout);
+  CHECK(beyond == 0);
 }
 
 TEST_CASE("options_that_make_no_pool_are_refused") {

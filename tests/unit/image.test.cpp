@@ -9,6 +9,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -42,6 +43,12 @@ auto options_of(std::uint32_t start_frame = 0, wake_protocol wake = wake_protoco
           .type_tag = 9,
           .start_frame = start_frame};
 }
+
+/// Where the regions begin, after a version_table with one version.
+constexpr std::uint32_t bands_at = weir::detail::align_up(
+    weir::layout::image::frames +
+        static_cast<std::uint32_t>(weir::version_table<>::bytes_required({})),
+    weir::layout::image::span);
 
 struct test_image {
   explicit test_image(std::uint32_t start_frame = 0)
@@ -115,7 +122,10 @@ TEST_CASE("a_band_is_held_by_one_and_written_once_for_a_frame") {
   fill(band);
   REQUIRE(band.commit() == status::ok);
   CHECK(there.view.owner(1) == owner_state::free);
+  const auto bytes = there.memory.bytes();
+  const std::vector<std::byte> before{bytes.begin(), bytes.end()};
   CHECK(second.claim(1).status() == status::empty);
+  CHECK(std::ranges::equal(bytes, before));  // not even for a moment
   CHECK(write_all(second) == 2);
   CHECK(second.claim_next().status() == status::empty);
   REQUIRE(director.flip() == status::ok);
@@ -360,11 +370,12 @@ TEST_CASE("format_refuses_what_is_no_image") {
   CHECK(says(options) == status::bad_layout);
   CHECK(says(options_of(1U << 31)) == status::bad_layout);
   CHECK(says(options_of(0, wake_protocol::at_flush)) == status::bad_layout);
-  CHECK(pixels::format(memory.bytes().subspan(4), options_of()).status() == status::bad_layout);
   const auto size = static_cast<std::size_t>(pixels::bytes_required(options_of()));
   CHECK(pixels::format(memory.bytes().first(size - 1), options_of()).status() ==
         status::bad_layout);
   CHECK(pixels::format(memory.bytes().first(size), options_of()).status() == status::ok);
+  CHECK(pixels::format(memory.bytes().subspan(4), options_of()).status() == status::bad_layout);
+  CHECK(pixels::attach(memory.bytes(), 9));  // it has not touched anything
 }
 
 TEST_CASE("attach_refuses_every_other_control_block_bit_by_bit") {
@@ -376,9 +387,6 @@ TEST_CASE("attach_refuses_every_other_control_block_bit_by_bit") {
   CHECK(pixels::attach(bytes.first(bytes.size() - 200), 9).status() == status::bad_layout);
   CHECK(pixels::attach(bytes.first(300), 9).status() == status::bad_layout);
   // The constants of the image's header, and of those that it embeds.
-  const auto frames_end = weir::layout::image::frames +
-                          static_cast<std::uint32_t>(weir::version_table<>::bytes_required({}));
-  const auto bands_at = weir::detail::align_up(frames_end, weir::layout::image::span);
   for (const std::uint32_t part : {0U, weir::layout::image::frames, bands_at}) {
     for (std::uint32_t bit = 0; bit < 52 * 8; ++bit) {
       auto& byte = bytes[part + bit / 8];
@@ -391,6 +399,27 @@ TEST_CASE("attach_refuses_every_other_control_block_bit_by_bit") {
     }
   }
   CHECK(pixels::attach(bytes, 9));
+}
+
+TEST_CASE("an_image_longer_than_the_wire_format_can_say_is_refused") {
+  const test_image there;
+  // As long as can be said: attaching looks at the control block alone.
+  const std::span<std::byte> span{there.memory.bytes().data(), 0xFFFF'FFFF};
+  const auto buffers_at = *there.memory.word(weir::layout::data_offset);
+  const auto attach_with = [&](std::uint32_t row_stride) {
+    auto shape = options_of().shape;
+    shape.row_stride = row_stride;
+    shape.plane_stride = height * row_stride;
+    const auto stride = (shape.bytes() + 127) / 128 * 128;
+    *there.memory.word(bands_at + weir::layout::regions::row_stride) = row_stride;
+    *there.memory.word(bands_at + weir::layout::regions::plane_stride) = shape.plane_stride;
+    *there.memory.word(weir::layout::stride) = static_cast<std::uint32_t>(stride);
+    *there.memory.word(weir::layout::total_size) =
+        static_cast<std::uint32_t>(buffers_at + 2 * stride);
+    return pixels::attach(span, 9).status();
+  };
+  CHECK(attach_with(0x0A00'0000) == status::ok);
+  CHECK(attach_with(0x0B00'0000) == status::bad_layout);
 }
 
 TEST_CASE("no_bytes_in_the_control_block_lead_outside_the_span_or_into_a_long_loop") {

@@ -11,6 +11,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -227,6 +228,24 @@ TEST_CASE("a_waiting_director_sees_a_dead_view_go") {
   CHECK(image.reclaim().things == 1);
   CHECK(waiting.wait() == 0);
   CHECK(image.frame() == 1);
+}
+
+TEST_CASE("in_an_image_of_one_process_nobody_asks_who_is_dead") {
+  const weir::test::watchdog watchdog;
+  auto options = options_of(0);
+  options.process_shared = false;
+  const guarded_span memory{pixels::bytes_required(options)};
+  const auto image = pixels::format(memory.bytes(), options).value();
+  child_process child{[&] {
+    auto member = image.join().value();
+    const auto band = member.claim(0).value();
+    kill(getpid(), SIGKILL);
+    return 1;
+  }};
+  REQUIRE(child.wait() == child_process::killed);
+  auto director = image.director().value();
+  const auto deadline = std::chrono::steady_clock::now() + weir::park::longest_sleep * 5 / 4;
+  CHECK(director.flip_when_written(deadline) == status::timed_out);
 }
 
 TEST_CASE("those_who_wait_learn_of_a_dead_director_and_of_dead_holders") {

@@ -406,6 +406,20 @@ TEST_CASE("a_producer_that_waits_for_space_in_its_lane_is_woken") {
   CHECK((failed == status::ok && wrong == 0 && next == count));
 }
 
+TEST_CASE("a_value_read_from_a_lane_makes_room_at_once_where_its_producer_waits") {
+  const there<std::uint64_t> here{{.lanes = 1, .capacity = 256}};
+  auto producer = here.view.producer().value();
+  auto consumer = here.view.consumer().value();
+  while (producer.try_write(0) == status::ok) {
+  }
+  std::uint64_t value = 0;
+  REQUIRE(consumer.try_read(value) == status::ok);
+  CHECK(producer.try_write(1) == status::full);
+  *here.memory.word(layout::lanes::first_lane + layout::spsc::space_park) = 1;
+  REQUIRE(consumer.try_read(value) == status::ok);
+  CHECK(producer.try_write(1) == status::ok);
+}
+
 TEST_CASE("a_dead_producers_lane_is_free_and_what_it_published_is_read") {
   const there<std::uint64_t> here{{.lanes = 1, .capacity = 16, .process_shared = true}};
   auto consumer = here.view.consumer<weir::park>().value();
