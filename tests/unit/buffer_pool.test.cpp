@@ -273,6 +273,8 @@ TEST_CASE("a_member_holds_by_name_what_it_has_detached") {
   const auto handle = made.detach();
   CHECK_FALSE(made);
   CHECK(made.handle() == pool_handle{});
+  CHECK(made.free() == status::stale);
+  CHECK(there.view.references(handle) == 1);
   CHECK(other.held(handle).status() == status::stale);
   CHECK(other.free(handle) == status::stale);
   {
@@ -389,6 +391,51 @@ TEST_CASE("a_new_allocation_says_nothing_of_the_one_before") {
   }
 }
 
+TEST_CASE("a_buffer_is_held_through_its_last_generation_and_retired_after_it") {
+  using state = weir::detail::pool_state;
+  constexpr auto held = state::of(state::last_generation, 1U << 3);
+  STATIC_REQUIRE_FALSE(held.is_retired());
+  STATIC_REQUIRE(held.without(3).word == state::of(state::last_generation, 0).word);
+  STATIC_REQUIRE(held.without(3).is_retired());
+}
+
+TEST_CASE("a_search_begins_at_the_last_find_and_not_at_the_first_buffer") {
+  constexpr std::array<pool_class, 1> four{{{8, 4}}};
+  const test_pool there{{.classes = four}};
+  auto member = there.view.join().value();
+  auto first = member.allocate(8).value();
+  const auto second = member.allocate(8).value();
+  CHECK(first.handle().index == 0);
+  CHECK(first.free() == status::ok);
+  CHECK(member.allocate(8)->handle().index == 2);
+}
+
+TEST_CASE("reclaim_marks_what_is_free_and_nothing_that_is_held") {
+  constexpr std::array<pool_class, 1> four{{{8, 4}}};
+  const test_pool there{{.classes = four}};
+  auto* const marks = there.memory.word(weir::layout::pool::marks);
+  auto member = there.view.join().value();
+  const auto first = member.allocate(8).value();
+  const auto second = member.allocate(8).value();
+  *marks = 0;  // those who freed the others died before they could
+  CHECK(there.view.reclaim().things == 0);
+  CHECK(*marks == 0b1100);
+}
+
+TEST_CASE("a_buffer_that_was_reclaimed_has_no_references_whoever_holds_it_now") {
+  constexpr std::array<pool_class, 1> one{{{8, 1}}};
+  const test_pool there{{.classes = one}};
+  auto gone = there.view.join().value();
+  const auto lost = gone.allocate(8).value();
+  CHECK(lost.references() == 1);
+  const auto nobody_lives = [](std::uint32_t, std::uint32_t) { return false; };
+  CHECK(there.view.reclaim(reclaim_from::the_dead, nobody_lives).things == 1);
+  auto member = there.view.join().value();
+  const auto found = member.allocate(8).value();
+  CHECK(found.references() == 1);
+  CHECK(lost.references() == 0);
+}
+
 TEST_CASE("a_buffer_whose_last_generation_is_over_is_retired") {
   constexpr std::array<pool_class, 1> two{{{8, 2}}};
   const test_pool there{{.classes = two, .start_generation = 0xFFFF'FFFC}};
@@ -404,6 +451,7 @@ TEST_CASE("a_buffer_whose_last_generation_is_over_is_retired") {
     CHECK(is_stale(there.view, member, handle));
     CHECK(is_stale(there.view, member, {handle.index, 0xFFFF'FFFF}));
   }
+  CHECK(*there.memory.word(weir::layout::pool::marks) == 0);  // nobody will look at them again
   CHECK(member.allocate(8).status() == status::full);
   CHECK(there.view.reclaim().things == 0);
   CHECK(member.allocate(8).status() == status::full);

@@ -166,6 +166,7 @@ TEST_CASE("options_that_make_no_pool_are_refused") {
   CHECK(refused(list{{1, 1}, {2, 0}, {3, 1}}));
   for (const std::uint32_t alignment : {0U, 1U, 4U, 24U, 8192U, 0x8000'0000U}) {
     CHECK(refused(list{{1, 1}}, alignment));
+    CHECK(pool_type::bytes_required({.classes = list{{1, 1}}, .alignment = alignment}) == 0);
   }
   list many;
   for (std::uint32_t size = 1; size <= 16; ++size) many.push_back({size, 1});
