@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <span>
 
 namespace weir::test {
 
@@ -62,10 +63,13 @@ template <class Ring>
   return memory.bytes().subspan(offset, ring.capacity());
 }
 
-/// True if every byte of a byte ring's data is 0, as it is once everything was read and released.
+/// True if every byte of a byte ring's data and behind it is 0, as it is once everything was read and
+/// released.
 template <class Ring>
 [[nodiscard]] auto is_clean(const Ring& ring, const guarded_span& memory) noexcept -> bool {
-  return std::ranges::all_of(mpsc_data(ring, memory),
+  const auto data = mpsc_data(ring, memory);
+  const auto length = memory.bytes().data() + memory.bytes().size() - data.data();
+  return std::ranges::all_of(std::span{data.data(), static_cast<std::size_t>(length)},
                              [](std::byte byte) { return byte == std::byte{0}; });
 }
 

@@ -314,6 +314,7 @@ TEST_CASE("try_write_batch_writes_as_many_as_fit_and_says_how_many") {
         std::span{content}.first(16), std::span{content}.first(16), std::span{content}.first(16),
         std::span{content}.first(16), std::span{content}.first(16), std::span{content}.first(16)};
     auto& producer = ring.producers[0];
+    CHECK(producer.free_bytes() == producer.max_record());
     CHECK(producer.try_write_batch({}, 3) == 0);
     CHECK(producer.try_write_batch(records, weir::record_type::reserved) == 0);
     for (std::uint32_t lap = 0; lap < 50; ++lap) {

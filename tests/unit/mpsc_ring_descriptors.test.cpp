@@ -149,6 +149,12 @@ TEMPLATE_TEST_CASE("an_acknowledged_position_gives_room_and_a_wrong_one_is_refus
   }
 }
 
+TEST_CASE("an_acknowledged_position_inside_a_header_is_corrupt") {
+  mpsc_sides<weir::bytes> ring{{.capacity = 64}, 1};
+  REQUIRE(ring.producers[0].try_write({}) == status::ok);
+  CHECK(ring.producers[0].acknowledge(4) == status::corrupt);
+}
+
 TEST_CASE("a_descriptor_of_a_value_a_lap_ahead_or_aborted_is_corrupt") {
   mpsc_sides<std::uint64_t> ring{{.capacity = 8}, 1};
   const auto data = ring.producers[0].try_claim().commit(0).record.offset - 8;

@@ -321,7 +321,8 @@ TEMPLATE_TEST_CASE("formatting_again_forgets_everything_in_a_ring_for_many", "",
   const guarded_span memory{TestType::bytes_required(plain)};
   std::ranges::fill(memory.bytes(), std::byte{0xFF});
   auto ring = TestType::format(memory.bytes(), plain).value();
-  ring.producer().value().close();
+  CHECK(ring.producer()->try_write({}) == status::ok);
+  ring.producer()->close();
   CHECK(ring.closed());
   ring = TestType::format(memory.bytes(), plain).value();
   CHECK_FALSE(ring.closed());

@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace mpsc = weir::layout::mpsc;
 namespace record = weir::record;
@@ -521,7 +522,38 @@ TEST_CASE("no_producer_begins_at_positions_that_no_ring_for_many_has") {
   CHECK(there.ring.producer().status() == status::corrupt);
   CHECK(there.ring.producer_owner(0) == weir::owner_state::free);
   *there.memory.word(mpsc::read_position) = 0;
+  *there.memory.word(mpsc::claim_position) = 4;
+  CHECK(there.ring.producer().status() == status::corrupt);
+  *there.memory.word(mpsc::claim_position) = 0;
   CHECK(there.ring.producer());
+}
+
+TEST_CASE("a_claim_position_that_others_moved_into_a_header_is_corrupt") {
+  mpsc_sides<weir::bytes> ring{{.capacity = 256}, 1};
+  ring.word(mpsc::claim_position) = 4;
+  CHECK(ring.producers[0].try_write({}) == status::corrupt);
+  CHECK(ring.word(mpsc::claim_position) == 4);
+}
+
+TEST_CASE("there_is_no_room_where_others_have_claimed_more_than_there_is") {
+  mpsc_sides<weir::bytes> ring{{.capacity = 256}, 1};
+  ring.word(mpsc::claim_position) = 1024;
+  CHECK(ring.producers[0].try_write({}) == status::full);
+  CHECK(ring.producers[0].free_bytes() == 0);
+}
+
+TEST_CASE("a_consumer_that_closes_comes_to_an_end_whatever_it_finds_to_leave") {
+  const weir::test::watchdog watchdog;
+  mpsc_sides<weir::bytes, weir::test::adversary_memory> ring{{.capacity = 256}, 1};
+  {
+    auto consumer = std::move(ring.consumer);
+    consumer.close();
+    weir::test::lying_watch::lie = [](const std::uint32_t*, std::uint32_t value) noexcept {
+      return value == 0 ? record::commit_word(0) : value;
+    };
+  }
+  weir::test::lying_watch::lie = nullptr;
+  CHECK(ring.intact());
 }
 
 TEST_CASE("an_intent_longer_than_what_is_claimed_skips_nothing") {

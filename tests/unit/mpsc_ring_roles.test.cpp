@@ -7,11 +7,15 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 using weir::mpsc_options;
 using weir::owner_state;
@@ -88,6 +92,9 @@ TEMPLATE_TEST_CASE("a_forks_copies_of_handles_do_nothing", "", mpsc_byte_kind, m
   auto there = options;
   there.process_shared = true;
   mpsc_sides<element<TestType>> ring{there, 1};
+  REQUIRE(TestType::write(ring.producers[0], 1) == status::ok);
+  const auto bytes = ring.there.memory.bytes();
+  const std::vector<std::byte> before{bytes.begin(), bytes.end()};
   child_process child{[&] {
     ring.producers.clear();
     {
@@ -96,6 +103,7 @@ TEMPLATE_TEST_CASE("a_forks_copies_of_handles_do_nothing", "", mpsc_byte_kind, m
     return 0;
   }};
   CHECK(child.wait() == 0);
+  CHECK(std::ranges::equal(bytes, before));
   CHECK(ring.there.ring.producer_owner(0) == owner_state::alive);
   CHECK(ring.there.ring.consumer_owner() == owner_state::alive);
 }
@@ -230,6 +238,36 @@ TEMPLATE_TEST_CASE("drop_newest_drops_runs_and_counts_them", "", mpsc_byte_kind,
   producer.flush();
   CHECK(ring.there.ring.statistics(0).drops == 3);
   CHECK(ring.there.ring.statistics(1).drops == 0);
+}
+
+TEMPLATE_TEST_CASE("a_ring_for_many_that_closes_while_a_producer_drops_is_closed", "",
+                   mpsc_byte_kind, mpsc_typed_kind) {
+  mpsc_sides<element<TestType>, weir::native_memory, weir::drop_newest> ring{options, 1};
+  auto& producer = ring.producers[0];
+  while (TestType::write(producer, 4) == status::ok) {
+  }
+  ring.consumer.close();
+  CHECK(TestType::write(producer, 4) == status::closed);
+  CHECK(producer.dropped() == 1);
+}
+
+TEST_CASE("a_batch_that_begins_with_what_is_too_large_is_not_dropped_for_want_of_room") {
+  mpsc_sides<weir::bytes, weir::native_memory, weir::drop_newest> ring{options, 1};
+  auto& producer = ring.producers[0];
+  const std::vector<std::byte> large(producer.max_record() + 1);
+  const std::array<std::span<const std::byte>, 1> records{large};
+  CHECK(producer.try_write_batch(records) == 0);
+  CHECK(producer.dropped() == 0);
+  CHECK(producer.try_write({}) == status::ok);
+}
+
+TEMPLATE_TEST_CASE("either_side_of_a_ring_for_many_says_for_itself_that_it_closed", "",
+                   mpsc_byte_kind, mpsc_typed_kind) {
+  mpsc_sides<element<TestType>> ring{options, 1};
+  ring.producers[0].close();
+  ring.consumer.close();
+  CHECK(ring.word(weir::layout::mpsc::closed) ==
+        (weir::layout::closed_by_producer | weir::layout::closed_by_consumer));
 }
 
 TEST_CASE("drop_newest_reports_in_band_how_many_were_dropped") {

@@ -54,8 +54,7 @@ class mpsc_claims {
       if (recoverable_) control_.store_intent(slot_, claim_intent::of(at / unit_, length / unit_));
       if (control_.try_claim(at, at + length)) [[likely]]
         break;
-      if (at >= claim_closed) return no_room(status::closed);
-      if (at % unit_ != 0) return give_up();
+      if (at % unit_ != 0) return give_up();  // a closed ring has no room: it is said above
     }
     position_ = at;
     guess_ = at + length;
