@@ -377,6 +377,27 @@ TEST_CASE("a_peer_whose_words_change_at_every_look_stops_nobody") {
   CHECK(there.memory.intact());
 }
 
+TEST_CASE("a_buffer_that_is_freed_while_its_mark_is_cleared_is_found") {
+  using weir::test::access_kind;
+  using pool_of_script = weir::buffer_pool<weir::test::script_memory>;
+  const std::array<pool_class, 1> one{{{8, 1}}};
+  const guarded_span memory{pool_of_script::bytes_required({.classes = one})};
+  const auto view = pool_of_script::format(memory.bytes(), {.classes = one}).value();
+  auto holder = view.join().value();
+  auto seeker = view.join().value();
+  auto held = holder.allocate(8).value();
+  auto* const marks = memory.word(pool::marks);
+  *marks = 1;  // an old one
+  {
+    const weir::test::scripted peer{[&](const weir::test::access_event& now) {
+      if (held && now.is(access_kind::modify, marks)) static_cast<void>(held.free());
+    }};
+    CHECK(seeker.allocate(8).status() == status::full);
+    CHECK_FALSE(held);
+  }
+  CHECK(seeker.allocate(8));
+}
+
 TEST_CASE("words_that_somebody_changes_at_every_exchange_hold_nobody_up") {
   using weir::test::access_kind;
   using pool_of_script = weir::buffer_pool<weir::test::script_memory>;

@@ -168,6 +168,22 @@ TEST_CASE("a_claim_can_shrink_and_what_it_gives_up_is_skipped") {
   }
 }
 
+TEST_CASE("what_a_shrunk_claim_had_behind_the_data_is_cleared") {
+  for (const bool recoverable : {false, true}) {
+    sides ring{{.capacity = 256, .recoverable = recoverable, .start_position = 216}, 1};
+    auto claim = ring.producers[0].try_claim(40);  // 8 bytes of it lie behind the end
+    fill_pattern(claim.bytes(), 0xAAAA);
+    REQUIRE(claim.shrink(32) == status::ok);
+    fill_pattern(claim.bytes(), 32);
+    REQUIRE(claim.commit(32).outcome == status::ok);
+    CHECK(read(ring.consumer, 32, 32));
+    ring.consumer.flush();  // up to the end
+    CHECK(ring.consumer.try_peek().status() == status::empty);
+    ring.consumer.flush();
+    CHECK(is_clean(ring.there.ring, ring.there.memory));
+  }
+}
+
 TEST_CASE("a_claim_is_committed_once_and_only_one_is_open") {
   sides ring{{.capacity = 256}, 2};
   auto claim = ring.producers[0].try_claim(8);

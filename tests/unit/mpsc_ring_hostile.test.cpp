@@ -463,6 +463,34 @@ TEST_CASE("a_busy_word_that_no_producer_wrote_is_corrupt_when_it_is_looked_into"
   CHECK(claim.commit().outcome == status::stale);
 }
 
+TEST_CASE("only_the_busy_word_of_the_slots_present_owner_is_waited_for") {
+  mpsc_sides<weir::bytes> ring{{.capacity = 256, .producers = 4, .recoverable = true}, 1};
+  const auto claim = ring.producers[0].try_claim(8);
+  CHECK(ring.consumer.recover().outcome == status::pending);
+  ++ring.word(mpsc::producer_slots + mpsc::slot_owner);  // the epoch
+  CHECK(ring.consumer.recover().outcome == status::corrupt);
+}
+
+TEST_CASE("a_busy_word_of_a_slot_that_nobody_holds_skips_nothing") {
+  mpsc_sides<weir::bytes> ring{{.capacity = 256, .producers = 4, .recoverable = true}, 1};
+  const auto claim = ring.producers[0].try_claim(8);
+  ring.word(mpsc::producer_slots + mpsc::slot_owner) &= weir::detail::epoch_mask;
+  const auto done = ring.consumer.recover([](auto, auto) { return false; });
+  CHECK(done.outcome == status::corrupt);
+  CHECK(done.claims == 0);
+}
+
+TEST_CASE("an_intent_for_another_position_skips_nothing") {
+  mpsc_sides<weir::bytes> ring{{.capacity = 256, .producers = 4, .recoverable = true}, 1};
+  const auto claim = ring.producers[0].try_claim(8);
+  auto* const intent =
+      reinterpret_cast<std::uint64_t*>(&ring.word(mpsc::producer_slots + mpsc::slot_intent));
+  *intent = weir::detail::claim_intent::of(1, 1).word;
+  const auto done = ring.consumer.recover([](auto, auto) { return false; });
+  CHECK(done.outcome == status::corrupt);
+  CHECK(done.claims == 0);
+}
+
 TEST_CASE("an_intent_of_no_length_skips_nothing") {
   mpsc_sides<weir::bytes> ring{
       {.capacity = 256, .producers = 4, .recoverable = true, .start_position = 64}, 1};

@@ -18,6 +18,7 @@ namespace mpsc = weir::layout::mpsc;
 using weir::mpsc_options;
 using weir::owner_state;
 using weir::status;
+using weir::detail::claim_intent;
 using weir::test::child_process;
 using weir::test::guarded_span;
 using weir::test::is_clean;
@@ -44,6 +45,14 @@ auto read_all(Consumer& consumer) -> std::vector<std::uint32_t> {
 }
 
 using numbers = std::vector<std::uint32_t>;
+
+/// What the owner of a slot says that it is about to claim, or has claimed.
+template <class Ring>
+void set_intent(const Ring& ring, std::uint32_t slot, claim_intent intent) {
+  const auto at = mpsc::producer_slots + slot * mpsc::slot_size + mpsc::slot_intent;
+  ring.word(at) = static_cast<std::uint32_t>(intent.word);
+  ring.word(at + 4) = static_cast<std::uint32_t>(intent.word >> 32);
+}
 
 }  // namespace
 
@@ -332,6 +341,65 @@ TEST_CASE("a_fence_stands_between_what_a_claim_says_of_itself_and_what_it_writes
                       {access_kind::store, second},
                       {access_kind::store, intent}};
   CHECK(batch == expected);
+}
+
+TEST_CASE("a_dead_owners_slot_is_taken_once_its_last_claim_is_behind_the_consumer") {
+  mpsc_sides<weir::bytes> ring{
+      {.capacity = 256, .producers = 1, .recoverable = true, .process_shared = true}, 0};
+  child_process dead{[&] {
+    auto producer = ring.there.ring.producer().value();
+    if (producer.try_write({}) != status::ok) return 1;
+    kill(getpid(), SIGKILL);
+    return 0;
+  }};
+  REQUIRE(dead.wait() == child_process::killed);
+  set_intent(ring, 0, claim_intent::of(0, 1));  // it died before it took that back
+  CHECK(ring.there.ring.producer().status() == status::full);
+  CHECK(ring.consumer.drain([](const auto&) {}).records == 1);
+  ring.consumer.flush();
+  CHECK(ring.there.ring.producer());
+}
+
+TEST_CASE("of_the_intents_of_several_dead_producers_for_one_position_the_shortest_counts") {
+  for (const bool shortest_first : {false, true}) {
+    mpsc_sides<std::uint64_t> ring{{.capacity = 8, .recoverable = true}, 3};
+    ring.word(mpsc::claim_position) = 1;  // one of them has claimed a slot
+    REQUIRE(ring.producers[2].try_write(7) == status::ok);
+    set_intent(ring, 0, claim_intent::of(0, shortest_first ? 1 : 3));
+    set_intent(ring, 1, claim_intent::of(0, shortest_first ? 3 : 1));
+    CHECK(ring.consumer.recover(nobody_lives).claims == 1);
+    std::uint64_t value = 0;
+    CHECK(ring.consumer.try_read(value) == status::ok);
+    CHECK(value == 7);
+  }
+}
+
+TEST_CASE("a_dead_claim_ends_where_the_next_intent_begins") {
+  mpsc_sides<std::uint64_t> ring{{.capacity = 8, .recoverable = true}, 2};
+  ring.word(mpsc::claim_position) = 2;
+  set_intent(ring, 0, claim_intent::of(0, 3));  // of which it got none, or one
+  set_intent(ring, 1, claim_intent::of(1, 1));
+  const auto done = ring.consumer.recover(nobody_lives);
+  CHECK(done.outcome == status::empty);
+  CHECK(done.claims == 2);
+}
+
+TEST_CASE("of_a_dead_producer_the_intent_counts_that_it_had_when_it_died") {
+  using weir::test::access_kind;
+  mpsc_sides<std::uint64_t, weir::test::script_memory> ring{{.capacity = 8, .recoverable = true},
+                                                            2};
+  ring.word(mpsc::claim_position) = 3;
+  set_intent(ring, 0,
+             claim_intent::of(0, 3));  // it has claimed three slots, and has not said so yet
+  set_intent(ring, 1, claim_intent::of(0, 1));  // it is about to learn that it lost
+  auto* const late = &ring.word(mpsc::producer_slots + mpsc::slot_size + mpsc::slot_intent);
+  std::uint32_t looks = 0;
+  const weir::test::scripted peer{[&](const weir::test::access_event& now) {
+    if (now.is(access_kind::load, late) && ++looks == 2) set_intent(ring, 1, {});
+  }};
+  const auto done = ring.consumer.recover(nobody_lives);
+  CHECK(done.outcome == status::empty);
+  CHECK(done.claims == 1);
 }
 
 TEST_CASE("the_first_slot_of_a_dead_batch_is_discarded_behind_all_others") {
