@@ -134,8 +134,8 @@ class image {
     if (!frames || !bands) return status::bad_layout;
     const auto& division = bands->division();
     const auto where = extent::of(bands->size(), division.shape());
-    if (where.end > span.size() || where.end > layout::max_total_size ||
-        bands->places().count() > max_members || frames->wake() != bands->table().wake() ||
+    if (where.end > layout::max_total_size || bands->places().count() > max_members ||
+        frames->wake() != bands->table().wake() ||
         frames->process_shared() != bands->table().process_shared() ||
         *found != expected(where, *bands, type_tag) || !fits(division, span, where)) {
       return status::bad_layout;

@@ -2,6 +2,7 @@
 // Proved: what members, the director and views of one image may and may not do, and what attach refuses.
 // Not provable here: that it holds between threads (stress/image) and where one of them dies (unit/image_crash).
 #include "support/guarded_span.hpp"
+#include "support/memories.hpp"
 #include "support/random.hpp"
 #include "support/watchdog.hpp"
 
@@ -420,6 +421,26 @@ TEST_CASE("an_image_longer_than_the_wire_format_can_say_is_refused") {
   };
   CHECK(attach_with(0x0A00'0000) == status::ok);
   CHECK(attach_with(0x0B00'0000) == status::bad_layout);
+}
+
+TEST_CASE("nothing_is_read_behind_a_span_that_cannot_hold_an_image") {
+  using weir::test::lying_watch;
+  static const std::uint32_t* end;
+  static std::uint32_t beyond;
+  const test_image there;
+  *there.memory.word(weir::layout::total_size) = weir::layout::header_size;
+  end = there.memory.word(weir::layout::header_size);
+  beyond = 0;
+  lying_watch::lie = [](const std::uint32_t* word, std::uint32_t value) noexcept {
+    beyond += word < end ? 0U : 1U;
+    return value;
+  };
+  const auto span = there.memory.bytes().first(weir::layout::header_size);
+  using watched = weir::image<std::uint32_t, weir::test::adversary_memory>;
+  const auto outcome = watched::attach(span, 9).status();
+  lying_watch::lie = nullptr;
+  CHECK(outcome == status::bad_layout);
+  CHECK(beyond == 0);
 }
 
 TEST_CASE("no_bytes_in_the_control_block_lead_outside_the_span_or_into_a_long_loop") {
