@@ -17,9 +17,10 @@ elseif(WEIR_SANITIZE STREQUAL thread)
   endif()
 elseif(WEIR_SANITIZE STREQUAL coverage)
   # One profile for each program, mapped while it runs (%c): whoever runs it counts there (%m), killed or
-  # not.
+  # not. Processes and threads that count at the same time must not lose counts: what was never counted is a
+  # difference of others.
   set(flags "-fprofile-instr-generate=${PROJECT_BINARY_DIR}/profiles/%c%m.profraw"
-    -fcoverage-mapping)
+    -fcoverage-mapping -fprofile-update=atomic)
   target_compile_options(weir_sanitizers INTERFACE "SHELL:-mllvm -runtime-counter-relocation")
 else()
   message(FATAL_ERROR
