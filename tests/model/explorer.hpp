@@ -288,8 +288,8 @@ class explorer {
     ++killed_, ++found_.killed;
     if (last_ == who) last_ = 0;
     if (tracing_) found_.trace.push_back("T" + std::to_string(who) + "  killed");
-    for (auto& each : threads_) {
-      if (each.state == thread_state::pausing) each.state = thread_state::ready;  // to ask who is
+    for (auto& each : threads_) {  // those who pause may ask who is alive
+      if (each.state == thread_state::pausing) each.state = thread_state::ready;
     }
     everybody_could_tell(who);
   }

@@ -192,7 +192,7 @@ inline auto run_all(int argc, char** argv, std::span<const scenario> scenarios) 
     }
   }
   if (ran == 0) return refused("no scenario is called '" + std::string{wanted->only} + "'");
-  if (wanted->results == nullptr) return 0;
+  if (wanted->results == nullptr || wanted->list) return 0;
   std::ofstream file{wanted->results};
   return file << results << std::flush ? 0
                                        : refused("cannot write " + std::string{wanted->results});
